@@ -1,0 +1,1 @@
+"""Radiometric calibration of captures: digital numbers to reflectance."""

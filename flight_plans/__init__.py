@@ -1,0 +1,1 @@
+"""Flight lines over an area."""

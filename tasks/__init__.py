@@ -1,0 +1,1 @@
+"""Luigi tasks: thin, one file a product family."""

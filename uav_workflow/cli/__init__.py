@@ -1,0 +1,1 @@
+"""The `uav` command: one file a command, heavy imports inside the command."""

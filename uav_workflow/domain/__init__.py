@@ -1,0 +1,1 @@
+"""Domain types: the vocabulary every other room speaks. Nothing here does IO."""

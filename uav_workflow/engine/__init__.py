@@ -1,0 +1,1 @@
+"""Photogrammetry on a CPU: structure from motion, dense matching, terrain, orthomosaic."""

@@ -1,0 +1,1 @@
+"""A folder becomes a Flight: metadata, tables, checks, sensor profiles."""

@@ -1,0 +1,1 @@
+"""What the satellites' side receives: grids, COGs, sample table, STAC catalog."""

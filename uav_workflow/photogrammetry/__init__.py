@@ -1,0 +1,1 @@
+"""Talking to any NodeODM: client, expected products, verification."""

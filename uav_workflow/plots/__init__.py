@@ -1,0 +1,1 @@
+"""Rasters on plots, matched with what was measured there."""

@@ -1,0 +1,1 @@
+"""Block-wise raster work on one grid, written as COGs."""

@@ -1,0 +1,123 @@
+"""Writing a raster block by block, as a Cloud Optimized GeoTIFF."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import ArrayLike
+from rasterio.enums import ColorInterp
+from rasterio.windows import Window
+
+from uav_workflow.domain.grid import Block, Grid
+
+TILE = 512
+
+
+class RasterWriter:
+    """Takes the blocks of a raster under construction; made by `cog`."""
+
+    def __init__(self, dataset: rasterio.io.DatasetWriter) -> None:
+        self._dataset = dataset
+
+    def write(self, block: Block, values: ArrayLike) -> None:
+        """Write (bands, rows, columns), or (rows, columns) for a single band."""
+        array = np.asarray(values)
+        cube = array[np.newaxis] if array.ndim == 2 else array
+        window = Window(block.col, block.row, block.width, block.height)
+        self._dataset.write(cube.astype(self._dataset.dtypes[0], copy=False), window=window)
+
+
+@contextmanager
+def cog(
+    path: Path,
+    grid: Grid,
+    bands: Sequence[str],
+    *,
+    dtype: str = "float32",
+    nodata: float | None = math.nan,
+    overviews: str = "average",
+    rgb: bool = False,
+    tags: dict[str, str] | None = None,
+    units: Sequence[str] | None = None,
+) -> Iterator[RasterWriter]:
+    """Write a Cloud Optimized GeoTIFF block by block (ZSTD, 512-pixel tiles, overviews).
+
+    The file appears under its name when the block of the ``with`` statement ends without an error; scratch space
+    lies beside it and is removed.
+
+    Parameters
+    ----------
+    path : Path
+    grid : Grid
+    bands : sequence of str
+        Band names, written as descriptions.
+    dtype : str
+        ``float32`` by default; nodata NaN then. Flags and indexes are integers with ``overviews="mode"``.
+    rgb : bool
+        Mark bands 1 - 3 as red, green, blue (and a fourth as alpha).
+    units : sequence of str, optional
+        UCUM unit a band.
+    """
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.scratch.tif")
+    finished = scratch.with_suffix(".cog")
+    profile = {
+        "driver": "GTiff",
+        "width": grid.width,
+        "height": grid.height,
+        "count": len(bands),
+        "dtype": dtype,
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "nodata": nodata,
+        "tiled": True,
+        "blockxsize": TILE,
+        "blockysize": TILE,
+        "compress": "LZW",
+        "bigtiff": "IF_SAFER",
+        "sparse_ok": True,
+        "interleave": "band" if len(bands) > 4 else "pixel",
+    }
+    try:
+        with rasterio.open(scratch, "w", **profile) as dataset:
+            for index, name in enumerate(bands, start=1):
+                dataset.set_band_description(index, name)
+            if units is not None:
+                dataset.units = tuple(units)
+            if rgb:
+                dataset.colorinterp = [
+                    ColorInterp.red,
+                    ColorInterp.green,
+                    ColorInterp.blue,
+                    ColorInterp.alpha,
+                ][: len(bands)]
+            if tags:
+                dataset.update_tags(**tags)
+            yield RasterWriter(dataset)
+        _copy_as_cog(scratch, finished, dtype, overviews)
+        finished.replace(path)
+    finally:
+        for leftover in (scratch, finished, scratch.with_name(scratch.name + ".aux.xml")):
+            leftover.unlink(missing_ok=True)
+
+
+def _copy_as_cog(scratch: Path, finished: Path, dtype: str, overviews: str) -> None:
+    predictor = "FLOATING_POINT" if dtype.startswith("float") else "STANDARD"
+    with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"):
+        rasterio.shutil.copy(
+            scratch,
+            finished,
+            driver="COG",
+            compress="ZSTD",
+            level=1,
+            predictor=predictor,
+            blocksize=TILE,
+            overview_resampling=overviews,
+            bigtiff="IF_SAFER",
+        )

@@ -1,0 +1,1 @@
+"""A flight over a known scene, with its truth."""

@@ -1,0 +1,1 @@
+"""Flight folders on their way in: copy, watch, registry."""

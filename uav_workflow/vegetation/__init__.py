@@ -1,0 +1,1 @@
+"""Indices, cover, canopy height and biomass from rasters and tables."""
