@@ -29,3 +29,11 @@ def _shared(name: str) -> Path:
             pytest.fail(f"UAV_REQUIRE_SHARED=1, but {SHARED.name}/{name} is not beside the checkout")
         pytest.skip(f"{SHARED.name}/{name} is not beside the checkout")
     return folder
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Under UAV_REQUIRE_SHARED=1 a skipped test is a failed run: CI has everything."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if skipped and os.environ.get("UAV_REQUIRE_SHARED") == "1" and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

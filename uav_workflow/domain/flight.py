@@ -61,6 +61,13 @@ class SensorProfile:
         Geometric defaults (focal length, sensor width) by model.
     radiometry : mapping
         Radiometric keys, read by `calibration` alone.
+    match : tuple of (make, model)
+        Regular expressions on EXIF make and model, whole, case-insensitive.
+    clock : str
+        ``utc`` when the camera writes its EXIF time in UTC, else ``local``.
+    captures : mapping
+        How files make up a capture: ``tags`` holding one value a trigger, ``stem`` (regular expression with the
+        groups ``capture`` and ``band``), ``stem_bands``.
     """
 
     name: str
@@ -69,6 +76,9 @@ class SensorProfile:
     bands: tuple[Band, ...]
     lens: Mapping[str, object] = field(default_factory=dict)
     radiometry: Mapping[str, object] = field(default_factory=dict)
+    match: tuple[tuple[str, str], ...] = ()
+    clock: str = "local"
+    captures: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

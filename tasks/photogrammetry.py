@@ -1,0 +1,111 @@
+"""From captures to whatever a node makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tasks.captures import CalibratedCaptures
+from tasks.node import node_for
+from tasks.product import ProductTask
+from tasks.scope import Scope
+from uav_workflow.domain.flight import Flight
+from uav_workflow.domain.product import Json
+from uav_workflow.store import Draft
+
+ASSETS = "assets"
+OUTPUTS = (
+    "odm_orthophoto",
+    "odm_dem",
+    "odm_georeferencing",
+    "odm_report",
+    "opensfm/reconstruction.json",
+    "images.json",
+    "cameras.json",
+    "log.json",
+    "task_output.txt",
+)
+"""What is asked of the node: its default list plus the poses, less tiles, meshes and textures."""
+
+SHARES = {"uploading": (0.0, 0.1), "queued": (0.1, 0.1), "running": (0.1, 0.9), "downloading": (0.9, 1.0)}
+"""Part of the task's progress bar each stage of the client takes."""
+
+
+class NodeTask(ProductTask):
+    """The node's work on a flight: everything it handed back, as it came."""
+
+    kind = "node_task"
+    sections = ("photogrammetry",)
+    roles = ("positions", "control_points")
+    resources = {"node": 1}  # noqa: RUF012 - luigi reads a plain dictionary
+
+    @classmethod
+    def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
+        """Calibrated captures where there are any."""
+        return () if CalibratedCaptures.reason_not_made(scope) else (CalibratedCaptures,)
+
+    def make(self, draft: Draft) -> None:
+        """Upload, wait, download, verify."""
+        from uav_workflow.photogrammetry.verification import verify
+
+        from uav_workflow.photogrammetry.client import run_task
+        from uav_workflow.photogrammetry.identity import task_uuid
+
+        files = self._files(self.read_flight())
+        options = node_options(self.scope)
+        with node_for(Path(self.workspace)) as node:
+            self.track(str(node))
+            assets = run_task(
+                node,
+                files,
+                options,
+                name=f"{self.scope.record.site} {self.flight}",
+                task_uuid=task_uuid(self.flight, self.address.fingerprint, options),
+                work=self.scope.scratch / f"node-{self.address.fingerprint}",
+                outputs=OUTPUTS,
+                on_progress=self._follow,
+            )
+        draft.findings.extend(verify(assets, sorted(files), options))
+        draft.facts["options"] = dict(options)
+        assets.rename(draft.path / ASSETS)
+
+    def _files(self, flight: Flight) -> dict[str, Path]:
+        """Upload name to file: calibrated images where there are any, and the text files a node understands."""
+        calibrated = self.products().get(CalibratedCaptures.kind)
+        names = upload_names([image.name for capture in flight.captures for image in capture.images])
+        files = {
+            sent: calibrated.file(name) if calibrated else flight.folder / name
+            for name, sent in names.items()
+            if calibrated is None or calibrated.file(name).is_file()
+        }
+        texts = {"positions": "geo.txt", "control_points": "gcp_list.txt"}
+        return files | {texts[file.role]: file.path for file in flight.inputs if file.role in texts}
+
+    def _follow(self, step: object) -> None:
+        from uav_workflow.photogrammetry.progress import NodeProgress
+
+        assert isinstance(step, NodeProgress)
+        low, high = SHARES.get(step.stage, (0.1, 0.9))
+        self.report(low + (high - low) * step.percent / 100, f"{step.stage} {step.percent:.0f} %: {step.text}")
+
+
+def upload_names(names: list[str]) -> dict[str, str]:
+    """Name on the node for every image: its base name, or its whole path with underscores when base names repeat.
+
+    The stem and the band suffix stay, because nodes group bands by them.
+    """
+    short = [name.rpartition("/")[2] for name in names]
+    unique = len({name.lower() for name in short}) == len(names)
+    return dict(zip(names, short if unique else [name.replace("/", "_") for name in names], strict=True))
+
+
+def node_options(scope: Scope) -> dict[str, Json]:
+    """Options of the node: the recipe's, over what this workflow needs."""
+    recipe = scope.recipe.photogrammetry
+    options: dict[str, Json] = {"dsm": True, "dtm": True}
+    pixel_cm = recipe.orthomosaic_cm or (round(scope.record.gsd_m * 100, 1) if scope.record.gsd_m else None)
+    if pixel_cm:
+        options |= {"orthophoto-resolution": pixel_cm, "dem-resolution": 2 * pixel_cm}
+    if CalibratedCaptures.reason_not_made(scope) is None:
+        # colour evening between photos destroys reflectance
+        options |= {"radiometric-calibration": "none", "texturing-skip-global-seam-leveling": True}
+    return options | dict(recipe.options)

@@ -1,0 +1,145 @@
+"""Numbers on plots: predictors, biomass, the plot table, and its match with the ground."""
+
+from __future__ import annotations
+
+from tasks.product import ProductTask
+from tasks.scope import Scope
+from tasks.vegetation import CanopyHeight, Cover, Indices
+from uav_workflow.store import Draft
+
+_NO_PLOTS = "the folder has no plots (plots.geojson, plots.gpkg or plots.csv)"
+
+
+class PlotPredictors(ProductTask):
+    """Statistics of every map on every plot, joined with the observations."""
+
+    kind = "plot_predictors"
+    sections = ("plots",)
+    roles = ("flight", "plots", "observations")
+
+    @classmethod
+    def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
+        """Read the maps."""
+        return (Cover, CanopyHeight, Indices)
+
+    @classmethod
+    def reason_not_made(cls, scope: Scope) -> str | None:
+        """Plots are needed."""
+        return None if scope.record.plots else _NO_PLOTS
+
+    def make(self, draft: Draft) -> None:
+        """Write plot_predictors.parquet."""
+        from uav_workflow.plots.predictors import make_plot_predictors
+
+        rasters = {
+            kind: product.file(f"{kind}.tif") for kind, product in self.products().items() if product.not_made is None
+        }
+        draft.note(
+            make_plot_predictors(
+                self.read_flight(),
+                rasters,
+                draft.path,
+                minimum_valid=self.scope.recipe.plots.minimum_valid,
+            )
+        )
+
+
+class Biomass(ProductTask):
+    """Above-ground biomass: a model of this flight's harvests, or a published allometry."""
+
+    kind = "biomass"
+    sections = ("biomass",)
+    roles = ("flight",)
+
+    @classmethod
+    def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
+        """Read canopy height, and the plots to learn from."""
+        return (CanopyHeight,) if PlotPredictors.reason_not_made(scope) else (CanopyHeight, PlotPredictors)
+
+    @classmethod
+    def reason_not_made(cls, scope: Scope) -> str | None:
+        """Harvests or a named allometry are needed."""
+        needed = scope.recipe.biomass.minimum_harvests
+        if scope.record.harvests >= needed or cls.allometry(scope):
+            return None
+        return (
+            f"{scope.record.harvests} harvested plots of at least {needed} needed to fit a model, "
+            "and neither recipe nor flight.yaml names an allometry"
+        )
+
+    @staticmethod
+    def allometry(scope: Scope) -> str | None:
+        """Name of the published allometry to fall back on."""
+        return scope.recipe.biomass.allometry or scope.record.allometry
+
+    def make(self, draft: Draft) -> None:
+        """Write biomass.tif and model.json."""
+        from uav_workflow.vegetation.biomass import BiomassSettings, make_biomass
+
+        predictors = self.products().get(PlotPredictors.kind)
+        draft.note(
+            make_biomass(
+                predictors.file("plot_predictors.parquet") if predictors and not predictors.not_made else None,
+                self.product(CanopyHeight.kind).file("canopy_height.tif"),
+                draft.path,
+                settings=BiomassSettings(
+                    allometry=self.allometry(self.scope),
+                    minimum_harvests=self.scope.recipe.biomass.minimum_harvests,
+                ),
+            )
+        )
+
+
+class Plots(ProductTask):
+    """The plot table: predictors and biomass, one row a plot, variable and method."""
+
+    kind = "plots"
+    roles = ("flight", "plots", "observations")
+
+    @classmethod
+    def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
+        """Read predictors, and biomass where there is any."""
+        return (PlotPredictors,) if Biomass.reason_not_made(scope) else (PlotPredictors, Biomass)
+
+    @classmethod
+    def reason_not_made(cls, scope: Scope) -> str | None:
+        """Plots are needed."""
+        return PlotPredictors.reason_not_made(scope)
+
+    def make(self, draft: Draft) -> None:
+        """Write plots.parquet and plots.csv."""
+        from uav_workflow.plots.table import make_plots
+
+        biomass = self.products().get(Biomass.kind)
+        draft.note(
+            make_plots(
+                self.read_flight(),
+                self.product(PlotPredictors.kind).file("plot_predictors.parquet"),
+                biomass.path if biomass and not biomass.not_made else None,
+                draft.path,
+            )
+        )
+
+
+class Match(ProductTask):
+    """Drone against ground on the same plots."""
+
+    kind = "match"
+
+    @classmethod
+    def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
+        """Read the plot table."""
+        return (Plots,)
+
+    @classmethod
+    def reason_not_made(cls, scope: Scope) -> str | None:
+        """Plots and observations are needed."""
+        if reason := Plots.reason_not_made(scope):
+            return reason
+        return None if scope.record.observations else "the folder has no observations.csv to match with"
+
+    def make(self, draft: Draft) -> None:
+        """Write match.csv, match.json and the scatters."""
+        from uav_workflow.plots.matching import make_match
+
+        draft.note(make_match(self.product(Plots.kind).file("plots.parquet"), draft.path))

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from uav_workflow.errors import RecipeError
+from uav_workflow.recipe import load_recipe
+
+
+def test_overrides_change_the_recipe_and_its_id() -> None:
+    plain, finer = load_recipe(), load_recipe(None, ["photogrammetry.orthomosaic_cm=5"])
+    assert finer.photogrammetry.orthomosaic_cm == 5
+    assert plain.recipe_id != finer.recipe_id
+    assert load_recipe().recipe_id == plain.recipe_id
+
+
+def test_node_options_keep_their_own_names() -> None:
+    recipe = load_recipe(None, ["photogrammetry.options.pc-quality=high"])
+    assert recipe.photogrammetry.options == {"pc-quality": "high"}
+
+
+@pytest.mark.parametrize(
+    ("override", "word"),
+    [
+        ("cover.methd=auto", "methd"),
+        ("cover.method=guess", "cover.method"),
+        ("nonsense", "section.key=value"),
+        ("biomass.minimum_harvests=2", "minimum_harvests"),
+    ],
+)
+def test_a_wrong_setting_is_named(override: str, word: str) -> None:
+    with pytest.raises(RecipeError, match=word):
+        load_recipe(None, [override])
+
+
+def test_a_file_that_is_no_recipe_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("- just\n- a list\n")
+    with pytest.raises(RecipeError, match="recipe.yaml"):
+        load_recipe(path)

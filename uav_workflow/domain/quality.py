@@ -1,0 +1,55 @@
+"""A gate: one measured quality figure, the bound it was held against, and the verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from uav_workflow.domain.product import Json
+
+Verdict = Literal["pass", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One row of a quality table.
+
+    Attributes
+    ----------
+    name : str
+        Stable, with the band or file in brackets where it is about one (``panel-cv[red]``).
+    value : float
+        What was measured; a NaN (could not be measured) is never a pass.
+    threshold : float
+        The bound that decided the verdict; for a pass the first one that could have been missed.
+    verdict : {"pass", "warn", "fail"}
+    """
+
+    name: str
+    value: float
+    threshold: float
+    verdict: Verdict
+
+    @classmethod
+    def at_most(cls, name: str, value: float, warn: float, fail: float) -> Gate:
+        """Good when ``value <= warn``, failed beyond ``fail``."""
+        if value > fail or math.isnan(value):
+            return cls(name, value, fail, "fail")
+        return cls(name, value, warn, "pass" if value <= warn else "warn")
+
+    @classmethod
+    def at_least(cls, name: str, value: float, warn: float, fail: float) -> Gate:
+        """Good when ``value >= warn``, failed below ``fail``."""
+        if value < fail or math.isnan(value):
+            return cls(name, value, fail, "fail")
+        return cls(name, value, warn, "pass" if value >= warn else "warn")
+
+    def to_json(self) -> dict[str, Json]:
+        """Plain dictionary for JSON; a NaN becomes null."""
+        return {
+            "name": self.name,
+            "value": self.value if math.isfinite(self.value) else None,
+            "threshold": self.threshold,
+            "verdict": self.verdict,
+        }

@@ -1,0 +1,161 @@
+"""The page people read first: maps, plots, match, findings, and how everything was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata, resources
+from pathlib import Path
+
+from uav_workflow.domain.flight import Flight
+from uav_workflow.domain.product import Json, Made, Product
+from uav_workflow.findings import Finding, Level, by_weight
+from uav_workflow.quality.maps import MapStyle, draw_map
+from uav_workflow.quality.tables import match_table, plot_table
+
+_STYLES: tuple[tuple[str, str, MapStyle], ...] = (
+    ("orthomosaic", "orthomosaic.tif", MapStyle(title="Orthomosaic", band=None)),
+    ("dsm", "dsm.tif", MapStyle(title="Surface (DSM)", band="dsm", unit="m", colours="terrain", shaded=True)),
+    ("dtm", "dtm.tif", MapStyle(title="Terrain (DTM)", band="dtm", unit="m", colours="terrain", shaded=True)),
+    (
+        "canopy_height",
+        "canopy_height.tif",
+        MapStyle(title="Canopy height", band="canopy_height", unit="m", colours="YlGn"),
+    ),
+    (
+        "cover",
+        "cover.tif",
+        MapStyle(title="Green vegetation", band="fvc_green", unit="1", colours="BrBG", limits=(0, 1)),
+    ),
+    ("biomass", "biomass.tif", MapStyle(title="Dry biomass", band="agb_dry", unit="g/m²", colours="YlGn")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Card:
+    value: str
+    label: str
+
+
+def make_report(
+    flight: Flight,
+    *,
+    findings: Sequence[Finding],
+    products: Mapping[str, Product],
+    not_made: Mapping[str, str],
+    out: Path,
+) -> Made:
+    """Write ``report.html``: one file, nothing fetched from elsewhere.
+
+    Parameters
+    ----------
+    flight : Flight
+    findings : sequence of Finding
+        Of the check; those of the products are added.
+    products : mapping
+        Kind -> product, those that could not be made included.
+    not_made : mapping
+        Kind -> reason, for what the folder or the recipe did not allow.
+    out : Path
+        Folder to write into.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    made = {kind: product for kind, product in products.items() if product.not_made is None}
+    reasons = dict(not_made) | {kind: str(p.not_made) for kind, p in products.items() if p.not_made is not None}
+    everything = by_weight([*findings, *(finding for product in products.values() for finding in product.findings)])
+    plots = plot_table(made.get("plots"))
+    match = match_table(made.get("match"))
+    template = (resources.files("uav_workflow.quality") / "templates" / "report.html").read_text(encoding="utf-8")
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(template)
+    text = page.render(
+        flight=flight,
+        when=_when(flight),
+        crs=flight.geometry.crs,
+        verdict=_verdict(everything, reasons),
+        cards=_cards(flight, made),
+        maps=[
+            {"title": style.title, "image": draw_map(made[kind].file(name), style, flight.plots)}
+            for kind, name, style in _styles(made)
+        ],
+        plot_columns=plots.columns,
+        plot_rows=plots.rows,
+        match_columns=match.columns,
+        match_rows=match.rows,
+        charts=match.charts,
+        findings=everything,
+        not_made=reasons,
+        products=[_provenance(product) for product in made.values()],
+        version=metadata.version("uav-workflow"),
+    )
+    (out / "report.html").write_text(text, encoding="utf-8")
+    return Made(facts={"maps": len(_styles(made)), "findings": len(everything)})
+
+
+def _styles(made: Mapping[str, Product]) -> list[tuple[str, str, MapStyle]]:
+    """Maps of what there is, one index among them."""
+    rows = [row for row in _STYLES if row[0] in made]
+    if "indices" in made:
+        bands = made["indices"].manifest["files"]
+        names = _bands_of(bands, "indices.tif")
+        if names:
+            first = "NDVI" if "NDVI" in names else names[0]
+            style = MapStyle(title=f"Index: {first}", band=first, unit="1", colours="RdYlGn")
+            rows.insert(4, ("indices", "indices.tif", style))
+    return rows
+
+
+def _bands_of(files: Json, name: str) -> list[str]:
+    entry = files.get(name) if isinstance(files, dict) else None
+    bands = entry.get("bands") if isinstance(entry, dict) else None
+    return [str(band) for band in bands] if isinstance(bands, list) else []
+
+
+def _when(flight: Flight) -> str:
+    times = [capture.time_utc for capture in flight.captures if capture.time_utc is not None]
+    if times:
+        return f"{min(times):%Y-%m-%d %H:%M} – {max(times):%H:%M} UTC"
+    return flight.details.date.isoformat() if flight.details.date else ""
+
+
+def _verdict(findings: Sequence[Finding], not_made: Mapping[str, str]) -> str:
+    warnings = sum(finding.level is Level.WARNING for finding in findings)
+    parts = ["Nothing speaks against this flight." if not warnings else f"{warnings} warning(s), listed below."]
+    if not_made:
+        parts.append("Not made: " + ", ".join(not_made) + " (reasons below).")
+    return " ".join(parts)
+
+
+def _cards(flight: Flight, made: Mapping[str, Product]) -> list[_Card]:
+    cards = [_Card(value=str(len(flight.captures)), label="captures")]
+    if "reconstruction" in made:
+        placed = made["reconstruction"].facts.get("placed")
+        if placed is not None:
+            cards[0] = _Card(value=f"{placed} / {len(flight.captures)}", label="captures placed")
+    if "orthomosaic" in made:
+        facts = made["orthomosaic"].facts
+        for key, label, scale, unit in (
+            ("pixel_m", "pixel of the orthomosaic", 100, " cm"),
+            ("covered_m2", "covered", 1e-4, " ha"),
+        ):
+            value = facts.get(key)
+            if isinstance(value, int | float):
+                cards.append(_Card(value=f"{value * scale:.3g}{unit}", label=label))
+    for kind, key, label, unit in (
+        ("cover", "mean_fvc_green", "mean green cover", ""),
+        ("canopy_height", "mean_m", "mean canopy height", " m"),
+        ("biomass", "mean_agb_dry", "mean dry biomass", " g/m²"),
+    ):
+        value = made[kind].facts.get(key) if kind in made else None
+        if isinstance(value, int | float):
+            cards.append(_Card(value=f"{value:.3g}{unit}", label=label))
+    if flight.plots:
+        cards.append(_Card(value=str(len(flight.plots)), label="plots"))
+    return cards
+
+
+def _provenance(product: Product) -> dict[str, object]:
+    rows: list[tuple[str, Json]] = [(key, value) for key, value in product.facts.items() if value is not None]
+    rows += [("parameters", product.manifest.get("parameters")), ("packages", product.manifest.get("packages"))]
+    summary = f"{product.fingerprint} · {product.manifest.get('duration_s')} s"
+    return {"kind": product.kind, "summary": summary, "rows": rows}

@@ -1,0 +1,140 @@
+"""A recipe: every setting that changes a number. Its parts enter the fingerprints of the products that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from uav_workflow.domain.digest import fingerprint
+from uav_workflow.errors import RecipeError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """Base of the recipe's parts: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Calibration(Section):
+    """Digital numbers to reflectance, before the node."""
+
+    image_domain: Literal["auto", "off"] = "auto"
+    """``auto`` calibrates multispectral captures; RGB stays relative."""
+
+
+class Photogrammetry(Section):
+    """What is asked of the node, and what must come back."""
+
+    orthomosaic_cm: float | None = Field(default=None, gt=0)
+    """Pixel of the flight's grid, centimetres; the photos' GSD when absent."""
+    options: dict[str, str | float | bool] = Field(default_factory=dict)
+    """Further options of the node, by its own names."""
+    minimum_placed: Share = 0.8
+    minimum_covered: Share = 0.9
+
+
+class Indices(Section):
+    """Vegetation indices, by spyndex's names; the sensor's default set when absent."""
+
+    names: list[str] | None = None
+
+
+class Cover(Section):
+    """Green vegetation cover."""
+
+    method: Literal["auto", "a_star_otsu", "ndvi_otsu"] = "auto"
+
+
+class Plots(Section):
+    """Extraction on plots."""
+
+    minimum_valid: Share = 0.75
+
+
+class Biomass(Section):
+    """Above-ground biomass."""
+
+    allometry: str | None = None
+    """Published allometry by name; flight.yaml's when absent. Harvests of the flight win over both."""
+    minimum_harvests: int = Field(default=6, ge=4)
+
+
+class Handover(Section):
+    """Satellite grids, metres: 30 means Landsat's (edges at half cells), others Sentinel-2's."""
+
+    grids_m: list[float] = Field(default_factory=lambda: [10.0, 30.0], min_length=1)
+
+
+class Recipe(Section):
+    """All settings of a run that change a number."""
+
+    calibration: Calibration = Calibration()
+    photogrammetry: Photogrammetry = Photogrammetry()
+    indices: Indices = Indices()
+    cover: Cover = Cover()
+    plots: Plots = Plots()
+    biomass: Biomass = Biomass()
+    handover: Handover = Handover()
+
+    @property
+    def recipe_id(self) -> str:
+        """Digest of every setting."""
+        return fingerprint(self.model_dump(mode="json"))
+
+
+def load_recipe(path: Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply ``section.key=value`` overrides (values are YAML).
+
+    Parameters
+    ----------
+    path : Path, optional
+        YAML file with any of the sections; the defaults when absent.
+    overrides : sequence of str
+        Such as ``photogrammetry.orthomosaic_cm=5``.
+
+    Raises
+    ------
+    RecipeError
+        Unknown key, impossible value, or a file that is no recipe.
+    """
+    document: Any = {}
+    if path is not None:
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+            raise RecipeError(f"{path}: can't be read as a recipe ({exc})") from exc
+    if not isinstance(document, dict):
+        raise RecipeError(f"{path}: a recipe is a YAML mapping of sections ({', '.join(Recipe.model_fields)})")
+    for override in overrides:
+        _apply(document, override)
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as exc:
+        raise RecipeError("; ".join(_sentence(error) for error in exc.errors())) from exc
+
+
+def _apply(document: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    section, dot, name = key.partition(".")
+    if not (equals and dot and name):
+        raise RecipeError(f"--set {override}: write section.key=value, such as photogrammetry.orthomosaic_cm=5")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise RecipeError(f"--set {override}: the value is not valid YAML") from exc
+    target = document.setdefault(section, {})
+    parent, _, leaf = name.rpartition(".")
+    if parent:
+        target = target.setdefault(parent, {})
+    target[leaf] = value
+
+
+def _sentence(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    return f"recipe {where}: {error['msg'].lower()} (given: {error.get('input')!r})"
