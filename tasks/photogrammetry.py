@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks.captures import CalibratedCaptures
 from tasks.node import node_for
-from tasks.product import ProductTask
+from tasks.product import ProductTask, logger
 from tasks.scope import Scope
 from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.product import Json
@@ -45,10 +45,9 @@ class NodeTask(ProductTask):
 
     def make(self, draft: Draft) -> None:
         """Upload, wait, download, verify."""
-        from uav_workflow.photogrammetry.verification import verify
-
         from uav_workflow.photogrammetry.client import run_task
         from uav_workflow.photogrammetry.identity import task_uuid
+        from uav_workflow.photogrammetry.verification import verify
 
         files = self._files(self.read_flight())
         options = node_options(self.scope)
@@ -80,12 +79,19 @@ class NodeTask(ProductTask):
         texts = {"positions": "geo.txt", "control_points": "gcp_list.txt"}
         return files | {texts[file.role]: file.path for file in flight.inputs if file.role in texts}
 
+    _said = ""
+
     def _follow(self, step: object) -> None:
         from uav_workflow.photogrammetry.progress import NodeProgress
 
         assert isinstance(step, NodeProgress)
         low, high = SHARES.get(step.stage, (0.1, 0.9))
-        self.report(low + (high - low) * step.percent / 100, f"{step.stage} {step.percent:.0f} %: {step.text}")
+        share = low + (high - low) * step.percent / 100
+        text = f"{step.stage} {step.percent:.0f} %: {step.text}"
+        if text != self._said:
+            self._said = text
+            logger.info("node: %s", text)
+            self.report(share, text)
 
 
 def upload_names(names: list[str]) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import logging
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +19,9 @@ from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.product import Json, Product
 from uav_workflow.errors import FlightDataError, NotMade, StoreError
 from uav_workflow.store import Address, Draft
+
+logger = logging.getLogger("tasks")
+"""Says on the console what is being made; silent unless a command listens."""
 
 
 class ProductTarget(luigi.Target):
@@ -101,6 +106,8 @@ class ProductTask(luigi.Task):
     def run(self) -> None:
         """Make the product in a draft and publish it."""
         address = self.address
+        started = time.monotonic()
+        logger.info("%s ...", self.kind)
         with self.scope.store.draft(address) as draft:
             draft.parameters = _parameters(type(self), self.scope)
             draft.upstream = {kind: task.address.fingerprint for kind, task in self.requires().items()}
@@ -110,9 +117,11 @@ class ProductTask(luigi.Task):
                 for digest in self.scope.record.inputs.get(role, [])
             ]
             self.make(draft)
+        logger.info("%s made in %.1f s", self.kind, time.monotonic() - started)
 
     def on_failure(self, exception: BaseException) -> str:
         """Keep the sentence for `uav run`; the scheduler page shows it too."""
+        logger.info("%s failed: %s", self.kind, exception)
         remember_failure(Path(self.workspace), self.flight, self.kind, exception)
         trace = "".join(traceback.format_exception(exception))
         return html.escape(f"{exception}\n\n{trace}")

@@ -42,9 +42,11 @@ def root(
 
 def _register() -> None:
     """Attach every command; their modules are light."""
-    from uav_workflow.cli import run
+    from uav_workflow.cli import check, demo, node, plots, run, simulate, status, submit, watch
 
-    app.command("run")(run.run)
+    for module in (check, run, demo, simulate, submit, watch, status, plots, node):
+        name = module.__name__.rpartition(".")[2]
+        app.command(name)(getattr(module, name))
 
 
 def main() -> None:
@@ -78,3 +80,7 @@ def exit_status(error: UavWorkflowError) -> Exit:
     if isinstance(error, NodeError):
         return Exit.SERVICE
     return Exit.INTERNAL
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable
 from enum import IntEnum
@@ -34,6 +35,16 @@ class Exit(IntEnum):
     BOUND = 4
     """A bound was missed (demo, bench)."""
     INTERNAL = 5
+
+
+def follow_tasks() -> None:
+    """Show on standard error what the tasks say they are doing."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+    listener = logging.getLogger("tasks")
+    listener.setLevel(logging.INFO)
+    listener.addHandler(handler)
+    listener.propagate = False
 
 
 def emit(document: object) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from uav_workflow.cli.output import Exit, JsonFlag, emit, findings_table, log, out
+from uav_workflow.cli.output import Exit, JsonFlag, emit, findings_table, follow_tasks, log, out
 
 if TYPE_CHECKING:
     from tasks.running import RunResult
@@ -32,6 +32,7 @@ def run(
     from uav_workflow.recipe import load_recipe
     from uav_workflow.settings import Settings
 
+    follow_tasks()
     machine = Settings()
     if node is not None:
         # tasks may run in other processes: they read the node from the environment, never from a parameter

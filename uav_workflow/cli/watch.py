@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uav_workflow.cli.output import findings_table, log
+from uav_workflow.cli.output import findings_table, follow_tasks, log
 
 if TYPE_CHECKING:
     from uav_workflow.settings import Settings
@@ -27,6 +27,7 @@ def watch(
 
     if not inbox.is_dir():
         raise UsageError(f"{inbox}: not a folder")
+    follow_tasks()
     machine = Settings()
     root = workspace or machine.workspace
     box = Inbox(inbox, root)

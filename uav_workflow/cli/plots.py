@@ -1,0 +1,63 @@
+"""`uav plots`: plot-level numbers over all flights of a workspace."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from uav_workflow.cli.output import JsonFlag, emit
+
+
+class Format(StrEnum):
+    """File formats of the answer."""
+
+    CSV = "csv"
+    GEOJSON = "geojson"
+    GPKG = "gpkg"
+    PARQUET = "parquet"
+
+
+def plots(
+    workspace: Annotated[Path | None, typer.Option(help="Products and scratch; UAV_WORKSPACE or .uav.")] = None,
+    site: Annotated[str | None, typer.Option(help="Plots of this site.")] = None,
+    flight: Annotated[str | None, typer.Option(help="Plots as seen by this flight.")] = None,
+    start: Annotated[datetime | None, typer.Option("--from", help="Flights of this day or later.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", help="Flights of this day or earlier.")] = None,
+    variable: Annotated[list[str] | None, typer.Option(help="Such as fvc_green or agb_dry; may be repeated.")] = None,
+    bbox: Annotated[str | None, typer.Option(help="west,south,east,north in degrees.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="Format of the answer.")] = Format.CSV,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File; standard output when absent.")] = None,
+    json_: JsonFlag = False,
+) -> None:
+    """Look up the plot table: one row a plot, variable and method, newest products of every flight."""
+    from uav_workflow.errors import UsageError
+    from uav_workflow.plots.lookup import PlotQuery, look_up, parse_bbox, write_table
+    from uav_workflow.settings import Settings
+    from uav_workflow.store import Store
+    from uav_workflow.submission.registry import Registry
+
+    root = workspace or Settings().workspace
+    store = Store(root)
+    latest = [store.latest(record.flight_id).get("plots") for record in Registry(root)]
+    query = PlotQuery(
+        site=site,
+        flight=flight,
+        start=start.date() if start else None,
+        end=end.date() if end else None,
+        variables=tuple(variable or ()),
+        bbox=parse_bbox(bbox) if bbox else None,
+    )
+    table = look_up([product.file("plots.parquet") for product in latest if product and not product.not_made], query)
+    if json_:
+        emit(table.to_geo_dict())
+    elif output is not None:
+        write_table(table, output, format_)
+    elif format_ in {Format.GPKG, Format.PARQUET}:
+        raise UsageError(f"--format {format_} is no text; name a file with -o")
+    else:
+        write_table(table, sys.stdout, format_)
