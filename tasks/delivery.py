@@ -68,7 +68,7 @@ class Handover(ProductTask):
 
     def make(self, draft: Draft) -> None:
         """Write catalog.json and what it names."""
-        from datetime import datetime
+        from datetime import date, datetime
 
         from uav_workflow.handover.package import make_handover
 
@@ -76,12 +76,13 @@ class Handover(ProductTask):
         files = {"cover": "cover.tif", "biomass": "biomass.tif", "plots": "plots.parquet"}
         paths = {kind: ready[kind].file(name) if kind in ready else None for kind, name in files.items()}
         record = self.scope.record
-        captured = datetime.fromisoformat(record.captured) if record.captured else None
+        captured = datetime.fromisoformat(record.captured) if record.captured and "T" in record.captured else None
         draft.note(
             make_handover(
                 flight_id=record.flight_id,
                 site=record.site,
                 flight_datetime=captured,
+                flight_date=date.fromisoformat(record.captured[:10]) if record.captured else None,
                 cover=paths["cover"],
                 biomass=paths["biomass"],
                 plots=paths["plots"],

@@ -10,6 +10,7 @@ from tasks.product import ProductTask, logger
 from tasks.scope import Scope
 from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.product import Json
+from uav_workflow.settings import Settings
 from uav_workflow.store import Draft
 
 ASSETS = "assets"
@@ -25,6 +26,9 @@ OUTPUTS = (
     "task_output.txt",
 )
 """What is asked of the node: its default list plus the poses, less tiles, meshes and textures."""
+
+PROTECTING = ("texturing-skip-global-seam-leveling",)
+"""Options that keep a node from evening out colours; left out where a node has nothing of the kind to switch off."""
 
 SHARES = {"uploading": (0.0, 0.1), "queued": (0.1, 0.1), "running": (0.1, 0.9), "downloading": (0.9, 1.0)}
 """Part of the task's progress bar each stage of the client takes."""
@@ -47,7 +51,7 @@ class NodeTask(ProductTask):
         """Upload, wait, download, verify."""
         from uav_workflow.photogrammetry.client import run_task
         from uav_workflow.photogrammetry.identity import task_uuid
-        from uav_workflow.photogrammetry.verification import verify
+        from uav_workflow.photogrammetry.verification import Thresholds, verify
 
         files = self._files(self.read_flight())
         options = node_options(self.scope)
@@ -62,8 +66,12 @@ class NodeTask(ProductTask):
                 work=self.scope.scratch / f"node-{self.address.fingerprint}",
                 outputs=OUTPUTS,
                 on_progress=self._follow,
+                remove_after=Settings().node_remove_tasks,
+                if_known=PROTECTING,
             )
-        draft.findings.extend(verify(assets, sorted(files), options))
+        asked = self.scope.recipe.photogrammetry
+        limits = Thresholds(placed_warning=asked.minimum_placed, covered_warning=asked.minimum_covered)
+        draft.findings.extend(verify(assets, sorted(files), options, limits))
         draft.facts["options"] = dict(options)
         assets.rename(draft.path / ASSETS)
 

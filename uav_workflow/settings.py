@@ -20,6 +20,8 @@ class Settings(BaseSettings):
         URL of a NodeODM or ClusterODM; none starts the embedded node.
     node_token : SecretStr or None
         Token of that node; never written to a product, log or database.
+    node_remove_tasks : bool
+        Delete a task on the node once its results are downloaded and verified.
     scheduler : str or None
         URL of a luigid; none runs the scheduler in the process.
     workers : int
@@ -31,5 +33,6 @@ class Settings(BaseSettings):
     workspace: Path = Path(".uav")
     node: str | None = None
     node_token: SecretStr | None = None
+    node_remove_tasks: bool = False
     scheduler: str | None = None
     workers: int = Field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)), ge=1)

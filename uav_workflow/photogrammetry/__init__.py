@@ -1,1 +1,1 @@
-"""Talking to any NodeODM: client, expected products, verification."""
+"""Talking to any NodeODM, and reading what comes back into our products."""

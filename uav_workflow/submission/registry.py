@@ -22,6 +22,8 @@ class FlightRecord:
 
     Attributes
     ----------
+    captured : str or None
+        Time of the first capture in UTC; only its local day where the zone is unknown.
     sensor_kind : str
         ``rgb`` or ``multispectral``.
     inputs : mapping
@@ -91,8 +93,8 @@ def record_of(flight: Flight, findings: Sequence[Finding]) -> FlightRecord:
     """Sum a flight up for the registry."""
     times = [capture.time_utc for capture in flight.captures if capture.time_utc is not None]
     captured = min(times).isoformat() if times else None
-    if captured is None and flight.details.date is not None:
-        captured = flight.details.date.isoformat()
+    if captured is None:
+        captured = _local_day(flight)
     harvested = {row.plot_id for row in flight.observations if row.variable == "agb_dry" and row.value is not None}
     inputs: dict[str, list[str]] = {}
     for file in flight.inputs:
@@ -116,3 +118,10 @@ def record_of(flight: Flight, findings: Sequence[Finding]) -> FlightRecord:
         findings=[finding.to_json() for finding in findings],
         registered_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _local_day(flight: Flight) -> str | None:
+    if flight.details.date is not None:
+        return flight.details.date.isoformat()
+    local = [capture.primary.time_local for capture in flight.captures if capture.primary.time_local is not None]
+    return min(local).date().isoformat() if local else None

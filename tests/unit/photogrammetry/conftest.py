@@ -1,0 +1,32 @@
+"""A node whose faults a test switches on, and a client without patience."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from fake_node import FakeNode
+
+from uav_workflow.photogrammetry.patience import Patience
+
+FAST = Patience(
+    timeout_s=5, retries=3, pause_s=0.01, pause_max_s=0.02, poll_s=0.01, grace_s=1.0, not_found_s=0.05, budget_s=30
+)
+
+
+@pytest.fixture
+def fake_node() -> Iterator[FakeNode]:
+    node = FakeNode()
+    thread = threading.Thread(target=node.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield node
+    node.released.set()
+    node.shutdown()
+    thread.join()
+    node.server_close()
+
+
+@pytest.fixture
+def fast() -> Patience:
+    return FAST

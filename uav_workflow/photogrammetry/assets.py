@@ -1,0 +1,17 @@
+"""From what a node handed back to our products."""
+
+from uav_workflow.photogrammetry.flight_grid import flight_grid
+from uav_workflow.photogrammetry.orthomosaic import make_orthomosaic
+from uav_workflow.photogrammetry.point_cloud import make_point_cloud
+from uav_workflow.photogrammetry.poses import make_reconstruction
+from uav_workflow.photogrammetry.surface import make_surface
+from uav_workflow.photogrammetry.verification import verify
+
+__all__ = [
+    "flight_grid",
+    "make_orthomosaic",
+    "make_point_cloud",
+    "make_reconstruction",
+    "make_surface",
+    "verify",
+]

@@ -1,0 +1,207 @@
+"""Sending a task's files: streamed from disk, few at a time, each retried within bounds, none sent twice unseen."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from pyodm.exceptions import NodeResponseError, NodeServerError, OdmError
+from pyodm.utils import MultipartEncoder, options_to_json
+
+from uav_workflow.domain.product import Json
+from uav_workflow.errors import NodeError
+from uav_workflow.photogrammetry.address import AddressedNode
+from uav_workflow.photogrammetry.failure import SessionSpoiled, is_passing, is_unknown_task, refusal
+from uav_workflow.photogrammetry.ledger import Ledger
+from uav_workflow.photogrammetry.patience import Patience
+from uav_workflow.photogrammetry.progress import NodeProgress, ProgressCallback
+
+
+class _Stopped(Exception):  # noqa: N818 - says only that another upload failed
+    """An upload given up because another one failed."""
+
+
+class Upload:
+    """One task on its way to a node: `begin`, `send`, `commit`.
+
+    Parameters
+    ----------
+    keeps_one_copy : bool
+        The node drops a file it already has; then a file whose answer was lost is simply sent again. Other nodes
+        would store it beside the first, perhaps cut, copy, so there the session is given up for a fresh one.
+    """
+
+    def __init__(
+        self,
+        node: AddressedNode,
+        ledger: Ledger,
+        patience: Patience,
+        on_progress: ProgressCallback,
+        *,
+        keeps_one_copy: bool,
+    ) -> None:
+        self._node = node
+        self._ledger = ledger
+        self._patience = patience
+        self._on_progress = on_progress
+        self._keeps_one_copy = keeps_one_copy
+        self._stop = threading.Event()
+
+    def begin(self, name: str, options: Mapping[str, Json], outputs: Sequence[str]) -> None:
+        """Open the session under the ledger's uuid; safe to repeat until it is committed."""
+        fields = {"name": name or "flight", "options": options_to_json(dict(options)), "skipPostProcessing": "true"}
+        if outputs:
+            fields["outputs"] = json.dumps(list(outputs))
+
+        def init() -> Any:
+            form = MultipartEncoder(fields=fields)
+            headers = {"Content-Type": form.content_type, "set-uuid": self._ledger.uuid}
+            return self._node.post("/task/new/init", data=form, headers=headers)
+
+        answer = self._retry(init, "opening the task")
+        if not isinstance(answer, dict) or str(answer.get("uuid", "")).lower() != self._ledger.uuid:
+            raise NodeError(
+                f"{self._node.address}: did not open the task under the uuid asked for ({answer!r}); "
+                "it is not a NodeODM 2.x, or something between answers in its place"
+            )
+
+    def send(self, files: Mapping[str, Path]) -> None:
+        """Send what the node has not confirmed yet.
+
+        Raises
+        ------
+        NodeError
+            A file is refused, or the node can't be reached for as long as `Patience` allows.
+        SessionSpoiled
+            The session can't be finished under this uuid.
+        """
+        sent = self._ledger.sent()
+        lost = (self._ledger.begun() - sent) & set(files)
+        if lost and not self._keeps_one_copy:
+            raise SessionSpoiled(f"the answer for {min(lost)} was lost, so the node may hold it twice")
+        waiting = [name for name in sorted(files) if name not in sent]
+        done = len(files) - len(waiting)
+        self._report(done, len(files))
+        with ThreadPoolExecutor(self._patience.parallel_uploads, thread_name_prefix="upload") as pool:
+            futures = {pool.submit(self._send_one, name, files[name]) for name in waiting}
+            try:
+                while futures:
+                    finished, futures = wait(futures, return_when=FIRST_COMPLETED, timeout=0.5)
+                    for future in finished:
+                        self._raise_cause(future)
+                    done += len(finished)
+                    if finished:
+                        self._report(done, len(files))
+            except BaseException:
+                self._stop.set()
+                for future in futures:
+                    future.cancel()
+                raise
+
+    @staticmethod
+    def _raise_cause(future: Future[None]) -> None:
+        """Raise what an upload failed of; those that only stopped because of it are silent."""
+        with suppress(_Stopped):
+            future.result()
+
+    def commit(self) -> None:
+        """Start the task; a lost answer is settled by asking for the task."""
+        last: OdmError | None = None
+        for failures in range(self._patience.retries + 1):
+            if failures:
+                time.sleep(self._patience.pause(failures))
+            try:
+                self._node.post(f"/task/new/commit/{self._ledger.uuid}")
+            except OdmError as exc:
+                last = exc
+                known = self._known()
+                if known:
+                    return
+                if known is False and (is_unknown_task(exc) or "at least 1 file" in str(exc)):
+                    raise SessionSpoiled("the node does not know the upload any more") from exc
+                if not is_passing(exc) and not is_unknown_task(exc):
+                    raise refusal(exc, "starting the task", self._node.address) from exc
+            else:
+                return
+        assert last is not None
+        raise refusal(last, "starting the task", self._node.address) from last
+
+    def _known(self) -> bool | None:
+        """Whether the node knows the task; None when it does not answer."""
+        try:
+            self._node.get(f"/task/{self._ledger.uuid}/info")
+        except OdmError as exc:
+            return False if is_unknown_task(exc) else None
+        return True
+
+    def _send_one(self, name: str, path: Path) -> None:
+        """Send one file; the first that fails stops the others."""
+        if self._stop.is_set():
+            raise _Stopped
+        self._ledger.mark_begun(name)
+
+        def post() -> Any:
+            with ExitStack() as stack:
+                stream = stack.enter_context(_open(path))
+                kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+                form = MultipartEncoder(fields={"images": [(name, stream, kind)]})
+                answer = self._node.post(
+                    f"/task/new/upload/{self._ledger.uuid}", data=form, headers={"Content-Type": form.content_type}
+                )
+            if not (isinstance(answer, dict) and answer.get("success")):
+                raise NodeServerError(f"unexpected answer to an upload: {answer!r:.200}")
+            return answer
+
+        try:
+            self._retry(post, f"uploading {name}", may_repeat=self._keeps_one_copy)
+        except BaseException:
+            self._stop.set()
+            raise
+        self._ledger.mark_sent(name)
+
+    def _retry(self, call: Any, doing: str, *, may_repeat: bool = True) -> Any:
+        """Call until it answers; a permanent fault, or too many passing ones, is a `NodeError`."""
+        failures = 0
+        while True:
+            try:
+                return call()
+            except OdmError as exc:
+                failures += 1
+                if is_unknown_task(exc):
+                    raise SessionSpoiled("the node does not know the upload any more") from exc
+                if not is_passing(exc) or failures > self._patience.retries:
+                    raise refusal(exc, doing, self._node.address) from exc
+                if not may_repeat and not _never_left(exc):
+                    raise SessionSpoiled(f"{doing}: the answer was lost ({exc})") from exc
+            if self._stop.wait(self._patience.pause(failures)):
+                raise _Stopped
+
+    def _report(self, done: int, total: int) -> None:
+        self._on_progress(
+            NodeProgress(
+                stage="uploading",
+                percent=100.0 * done / max(total, 1),
+                text=f"{done} of {total} files uploaded",
+                uuid=self._ledger.uuid,
+            )
+        )
+
+
+def _never_left(exc: OdmError) -> bool:
+    """True when no byte of the body can have reached the node: the connection was never made."""
+    text = str(exc)
+    return not isinstance(exc, NodeResponseError) and ("NewConnectionError" in text or "ConnectTimeout" in text)
+
+
+def _open(path: Path) -> Any:
+    try:
+        return path.open("rb")
+    except OSError as exc:
+        raise NodeError(f"{path}: can't be read for upload ({exc.strerror}); check the file") from exc
