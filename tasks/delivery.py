@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tasks.captures import CalibratedCaptures
+from tasks.photogrammetry import NodeTask
 from tasks.plots import Biomass, Match, PlotPredictors, Plots
 from tasks.product import ProductTask
 from tasks.scope import Scope
@@ -34,14 +36,14 @@ class Report(ProductTask):
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read everything this flight can have."""
-        return tuple(task for task in _MAPS_AND_TABLES if task.reason_not_made(scope) is None)
+        """Read everything this flight can have, and what calibration and the node said."""
+        everything: tuple[type[ProductTask], ...] = (CalibratedCaptures, NodeTask, *_MAPS_AND_TABLES)
+        return tuple(task for task in everything if task.reason_not_made(scope) is None)
 
     def make(self, draft: Draft) -> None:
         """Write report.html."""
-        from uav_workflow.quality.report import make_report
-
         from uav_workflow.findings import Finding
+        from uav_workflow.quality.report import make_report
 
         reasons = {task.kind: task.reason_not_made(self.scope) for task in _MAPS_AND_TABLES}
         draft.note(

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tasks.captures import CalibratedCaptures
 from tasks.failures import Failure, failures, forget_failures
-from tasks.product import ProductTask
+from tasks.photogrammetry import NodeTask
+from tasks.product import ProductTask, address_of
 from tasks.scope import Scope, keep_recipe, load_scope
 from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.product import KINDS, Product
@@ -149,9 +151,11 @@ def _gather(scope: Scope, plan: _Plan, findings: Sequence[Finding]) -> RunResult
             not_made[kind] = failed[kind].message if kind in failed else "something it needs failed"
         elif reason := products[kind].not_made:
             not_made[kind] = reason
+    inner = [scope.store.find(address_of(task, scope)) for task in (CalibratedCaptures, NodeTask)]
+    said = [*(product for product in inner if product is not None), *products.values()]
     return RunResult(
         flight=scope.record.flight_id,
-        findings=[*findings, *(finding for product in products.values() for finding in product.findings)],
+        findings=[*findings, *(finding for product in said for finding in product.findings)],
         products={kind: product for kind, product in products.items() if product.not_made is None},
         not_made=not_made,
         failures=tuple(failed.values()),
@@ -159,9 +163,8 @@ def _gather(scope: Scope, plan: _Plan, findings: Sequence[Finding]) -> RunResult
 
 
 def _checked(folder: Path, workspace: Path, say: Progress) -> tuple[Flight, list[Finding]]:
-    from uav_workflow.flights.reading import read_flight
-
     from tasks.product import digest_cache
+    from uav_workflow.flights.reading import read_flight
 
     flight, findings = read_flight(folder, cache=digest_cache(workspace), progress=say)
     if flight is None or has_errors(findings):

@@ -31,6 +31,15 @@ _STYLES: tuple[tuple[str, str, MapStyle], ...] = (
 )
 
 
+_FIGURES = (
+    ("orthomosaic", "covered_m2", "covered", " ha", 1e-4),
+    ("cover", "green_share_of_lit", "green cover of what is lit", "", 1.0),
+    ("canopy_height", "mean_m", "mean canopy height", " m", 1.0),
+    ("biomass", "mean_agb_dry", "mean dry biomass", " g/m²", 1.0),
+)
+"""Kind, fact, label, unit and scale of the figures at the head of the page."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Card:
     value: str
@@ -128,30 +137,32 @@ def _verdict(findings: Sequence[Finding], not_made: Mapping[str, str]) -> str:
 
 def _cards(flight: Flight, made: Mapping[str, Product]) -> list[_Card]:
     cards = [_Card(value=str(len(flight.captures)), label="captures")]
-    if "reconstruction" in made:
-        placed = made["reconstruction"].facts.get("placed")
-        if placed is not None:
-            cards[0] = _Card(value=f"{placed} / {len(flight.captures)}", label="captures placed")
-    if "orthomosaic" in made:
-        facts = made["orthomosaic"].facts
-        for key, label, scale, unit in (
-            ("pixel_m", "pixel of the orthomosaic", 100, " cm"),
-            ("covered_m2", "covered", 1e-4, " ha"),
-        ):
-            value = facts.get(key)
-            if isinstance(value, int | float):
-                cards.append(_Card(value=f"{value * scale:.3g}{unit}", label=label))
-    for kind, key, label, unit in (
-        ("cover", "mean_fvc_green", "mean green cover", ""),
-        ("canopy_height", "mean_m", "mean canopy height", " m"),
-        ("biomass", "mean_agb_dry", "mean dry biomass", " g/m²"),
-    ):
-        value = made[kind].facts.get(key) if kind in made else None
-        if isinstance(value, int | float):
-            cards.append(_Card(value=f"{value:.3g}{unit}", label=label))
+    placed, total = _fact(made, "reconstruction", "registered"), _fact(made, "reconstruction", "total")
+    if placed is not None and total is not None:
+        cards[0] = _Card(value=f"{placed:.0f} / {total:.0f}", label="captures placed")
+    pixel = _pixel_m(made.get("orthomosaic"))
+    if pixel is not None:
+        cards.append(_Card(value=f"{pixel * 100:.3g} cm", label="pixel of the maps"))
+    for kind, key, label, unit, scale in _FIGURES:
+        value = _fact(made, kind, key)
+        if value is not None:
+            cards.append(_Card(value=f"{value * scale:.3g}{unit}", label=label))
     if flight.plots:
         cards.append(_Card(value=str(len(flight.plots)), label="plots"))
     return cards
+
+
+def _fact(made: Mapping[str, Product], kind: str, key: str) -> float | None:
+    value = made[kind].facts.get(key) if kind in made else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _pixel_m(orthomosaic: Product | None) -> float | None:
+    files = orthomosaic.manifest.get("files") if orthomosaic else None
+    entry = files.get("orthomosaic.tif") if isinstance(files, dict) else None
+    grid = entry.get("grid") if isinstance(entry, dict) else None
+    pixel = grid.get("pixel_m") if isinstance(grid, dict) else None
+    return float(pixel) if isinstance(pixel, int | float) else None
 
 
 def _provenance(product: Product) -> dict[str, object]:
