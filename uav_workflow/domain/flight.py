@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.ground import (
     GroundControlPoint,
     GroundObservation,
@@ -218,6 +219,7 @@ class Flight:
     targets: tuple[ReferenceTarget, ...] = ()
     plots: tuple[Plot, ...] = ()
     observations: tuple[GroundObservation, ...] = ()
+    campaign: Campaign | None = None
 
     @property
     def site(self) -> str:

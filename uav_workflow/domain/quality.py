@@ -45,6 +45,15 @@ class Gate:
             return cls(name, value, fail, "fail")
         return cls(name, value, warn, "pass" if value >= warn else "warn")
 
+    @classmethod
+    def within(cls, name: str, value: float, warn: tuple[float, float], fail: tuple[float, float]) -> Gate:
+        """Good inside ``warn``, failed outside ``fail`` (both low, high)."""
+        high = value > warn[1]
+        worse, limit = (fail[1], warn[1]) if high else (fail[0], warn[0])
+        if math.isnan(value) or not fail[0] <= value <= fail[1]:
+            return cls(name, value, worse, "fail")
+        return cls(name, value, limit, "pass" if warn[0] <= value <= warn[1] else "warn")
+
     def to_json(self) -> dict[str, Json]:
         """Plain dictionary for JSON; a NaN becomes null."""
         return {

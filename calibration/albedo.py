@@ -1,0 +1,142 @@
+"""Reflectance of calibration panels: tables by serial number, and the line a newer panel carries in its code."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+
+from uav_workflow.errors import CalibrationError
+
+_COLUMNS = ("serial", "centre_nm", "albedo")
+_MARGIN_NM = 15.0
+"""How far outside its tabulated wavelengths a panel is still known."""
+_USUAL_RELATIVE_SD = 0.05
+_CODE = re.compile(r"(?P<serial>RP(?P<version>\d{2})-\d{7}-[A-Z]{2})(?:.*?(?P<line>\d{14}))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Albedo:
+    """Reflectance of a panel in one band, its relative standard uncertainty, and where it is from."""
+
+    value: float
+    relative_sd: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelCode:
+    """What the QR code of a MicaSense panel says.
+
+    Attributes
+    ----------
+    serial : str
+        ``RPvv-nnnnnnn-XX``; vv is the version of the panel's geometry.
+    line : ((nm, albedo), (nm, albedo)) or None
+        Two points of the panel's spectrum, printed from version 4 on; linear between them.
+    """
+
+    serial: str
+    version: int
+    line: tuple[tuple[float, float], tuple[float, float]] | None
+
+    @classmethod
+    def parse(cls, text: str) -> PanelCode | None:
+        """Code of a panel, or None when the text is another QR code's."""
+        match = _CODE.fullmatch(text.strip())
+        if match is None:
+            return None
+        version, digits = int(match["version"]), match["line"]
+        line = None
+        if digits is not None and version >= 4:
+            line = (
+                (float(digits[0:4]), float(digits[4:7]) / 1000),
+                (float(digits[7:11]), float(digits[11:14]) / 1000),
+            )
+        return cls(serial=match["serial"], version=version, line=line)
+
+
+Spectrum = tuple[tuple[float, float, float], ...]
+"""Rows of (nm, albedo, relative standard uncertainty), by wavelength."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelTable:
+    """Spectra by serial number; the user's come before a panel's own code, the shipped ones after."""
+
+    own: Mapping[str, Spectrum]
+    shipped: Mapping[str, Spectrum]
+
+    @classmethod
+    def load(cls, tables: Iterable[Path] = ()) -> PanelTable:
+        """Shipped tables (``calibration/panels/*.csv``) and the user's.
+
+        Raises
+        ------
+        CalibrationError
+            A table misses a column or holds an impossible value.
+        """
+        shipped: dict[str, Spectrum] = {}
+        for item in sorted(files("calibration").joinpath("panels").iterdir(), key=lambda item: item.name):
+            if item.name.endswith(".csv"):
+                shipped |= _parse(item.read_text(encoding="utf-8"), item.name)
+        own: dict[str, Spectrum] = {}
+        for path in tables:
+            try:
+                own |= _parse(path.read_text(encoding="utf-8-sig"), str(path))
+            except (OSError, UnicodeDecodeError) as exc:
+                raise CalibrationError(f"{path}: the panel table can't be read ({exc})") from exc
+        return cls(own, shipped)
+
+    def albedo(self, serial: str | None, code: PanelCode | None, centre_nm: float | None) -> Albedo | None:
+        """Reflectance at a wavelength, or None when nobody knows it: there is no default panel."""
+        if centre_nm is None:
+            return None
+        if serial is not None and serial in self.own:
+            return _interpolate(self.own[serial], centre_nm, "table of the user")
+        if code is not None and code.line is not None:
+            (nm0, rho0), (nm1, rho1) = code.line
+            line = ((nm0, rho0, _USUAL_RELATIVE_SD), (nm1, rho1, _USUAL_RELATIVE_SD))
+            return _interpolate(line, centre_nm, "code of the panel")
+        if serial is not None and serial in self.shipped:
+            return _interpolate(self.shipped[serial], centre_nm, "table shipped")
+        return None
+
+
+def _interpolate(spectrum: Spectrum, centre_nm: float, source: str) -> Albedo | None:
+    nm, albedo, sd = np.array(spectrum).T
+    if not nm[0] - _MARGIN_NM <= centre_nm <= nm[-1] + _MARGIN_NM:
+        return None
+    return Albedo(
+        value=float(np.interp(centre_nm, nm, albedo)), relative_sd=float(np.interp(centre_nm, nm, sd)), source=source
+    )
+
+
+def _parse(text: str, where: str) -> dict[str, Spectrum]:
+    reader = csv.DictReader(StringIO(text))
+    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise CalibrationError(
+            f"{where}: the panel table has no column {', '.join(missing)}; it needs {', '.join(_COLUMNS)}, optionally "
+            "relative_sd"
+        )
+    spectra: dict[str, list[tuple[float, float, float]]] = {}
+    for number, row in enumerate(reader, start=2):
+        try:
+            nm, albedo = float(row["centre_nm"]), float(row["albedo"])
+            sd = float(row.get("relative_sd") or _USUAL_RELATIVE_SD)
+        except ValueError as exc:
+            raise CalibrationError(f"{where} line {number}: {exc}") from exc
+        if not (0 < albedo <= 1 and 200 < nm < 20000 and 0 <= sd < 1):
+            raise CalibrationError(
+                f"{where} line {number}: albedo {albedo} at {nm} nm is impossible; "
+                "albedo lies in 0 - 1, centre_nm is in nm"
+            )
+        spectra.setdefault(row["serial"].strip(), []).append((nm, albedo, sd))
+    return {serial: tuple(sorted(rows)) for serial, rows in spectra.items()}

@@ -1,0 +1,169 @@
+"""Sun sensors: irradiance on a horizontal plane at the moment of a picture."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.model import Irradiance, RadiometricModel
+from calibration.sunshine import sunshine_irradiance
+from uav_workflow.domain.flight import BandImage
+from uav_workflow.domain.tags import Tags
+from uav_workflow.sun import SunPosition, sun_position
+
+_REFRACTIVE_INDICES = (1.000277, 1.6, 1.38)
+"""Air, the diffuser's cover and the diffuser of the DLS 1."""
+_MICROWATT_PER_CM2 = 0.01
+"""uW cm-2 nm-1 in W m-2 nm-1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SunSensorReading:
+    """What the sun sensor said for one picture.
+
+    Attributes
+    ----------
+    horizontal : float
+        Irradiance on a horizontal plane, W m-2 nm-1 (or the maker's unit).
+    tilt_deg : float
+        Angle between the sensor's axis and the zenith; NaN when not stated.
+    direct_to_diffuse : float
+        Measured ratio of direct to diffuse light; NaN when the sensor does not measure it.
+    attitude_corrected : bool
+        False where the sun's position was unknown and the reading stands as it was taken.
+    """
+
+    horizontal: float
+    tilt_deg: float = math.nan
+    direct_to_diffuse: float = math.nan
+    attitude_corrected: bool = True
+
+
+def sun_of(image: BandImage) -> SunPosition | None:
+    """Position of the sun over the picture, or None when its time in UTC or its position is unknown."""
+    if image.time_utc is None or image.position is None:
+        return None
+    return sun_position(image.time_utc, image.position.lon, image.position.lat)
+
+
+def horizontal_irradiance(
+    model: RadiometricModel, image: BandImage, sun: SunPosition | None
+) -> SunSensorReading | None:
+    """Irradiance on a horizontal plane from the sun-sensor tags of one picture.
+
+    Parameters
+    ----------
+    model : RadiometricModel
+    image : BandImage
+    sun : SunPosition or None
+        Without it a tilted reading can't be turned into a horizontal one and stays as it was taken.
+
+    Returns
+    -------
+    SunSensorReading or None
+        None when the picture carries no usable reading (no tags, zero, not finite).
+    """
+    rule = model.irradiance
+    if rule.kind == "none":
+        return None
+    if rule.kind == "sunshine":
+        relative = sunshine_irradiance(image)
+        return None if relative is None else SunSensorReading(horizontal=relative)
+    tags = image.tags
+    if "DLS:DirectIrradiance" in tags or "DLS:HorizontalIrradiance" in tags:
+        reading = _dls2(rule, image, sun)
+    else:
+        reading = _dls1(rule, tags, sun)
+    usable = reading is not None and math.isfinite(reading.horizontal) and reading.horizontal > 0
+    return reading if usable else None
+
+
+def _dls1(rule: Irradiance, tags: Tags, sun: SunPosition | None) -> SunSensorReading | None:
+    """DLS 1: one upward sensor; direct and diffuse shares assumed, Fresnel losses of the cover undone."""
+    spectral = tags.number("DLS:SpectralIrradiance") or tags.number("Camera:Irradiance")
+    attitude = _attitude_rad(tags)
+    if spectral is None:
+        return None
+    scaled = spectral * (tags.number("Camera:IrradianceScaleToSIUnits") or 1.0)
+    if attitude is None or sun is None:
+        return SunSensorReading(horizontal=scaled, attitude_corrected=False)
+    normal = sensor_normal(*attitude)
+    angle = math.acos(float(np.clip(normal @ sun_vector(sun), -1.0, 1.0)))
+    diffuse_share = 1.0 / rule.direct_to_diffuse
+    direct = scaled / fresnel_transmission(angle) / (diffuse_share + math.cos(angle))
+    horizontal = direct * math.sin(math.radians(sun.elevation_deg)) + direct * diffuse_share
+    return SunSensorReading(horizontal=horizontal, tilt_deg=math.degrees(math.acos(-normal[2])))
+
+
+def _dls2(rule: Irradiance, image: BandImage, sun: SunPosition | None) -> SunSensorReading | None:
+    """DLS 2: direct and scattered light measured; the ready-made horizontal value trusted by firmware."""
+    tags = image.tags
+    scale = tags.number("Camera:IrradianceScaleToSIUnits") or _MICROWATT_PER_CM2
+    direct, scattered = tags.number("DLS:DirectIrradiance"), tags.number("DLS:ScatteredIrradiance")
+    ratio = direct / scattered if direct is not None and scattered else math.nan
+    attitude = _attitude_rad(tags)
+    tilt = math.nan if attitude is None else math.degrees(math.acos(-sensor_normal(*attitude)[2]))
+    stated = tags.number("DLS:HorizontalIrradiance")
+    if stated is not None and _horizontal_is_right(rule, image):
+        return SunSensorReading(horizontal=stated * scale, tilt_deg=tilt, direct_to_diffuse=ratio)
+    if direct is None or scattered is None or sun is None:
+        return None
+    horizontal = (direct * math.sin(math.radians(sun.elevation_deg)) + scattered) * scale
+    return SunSensorReading(horizontal=horizontal, tilt_deg=tilt, direct_to_diffuse=ratio)
+
+
+def _horizontal_is_right(rule: Irradiance, image: BandImage) -> bool:
+    since = rule.horizontal_since.get(image.model)
+    return since is not None and firmware_version(image.tags.text("EXIF:Software") or "") >= firmware_version(since)
+
+
+def firmware_version(text: str) -> tuple[int, ...]:
+    """(2, 1, 2) of ``v2.1.2-34-g05e37eb-local``; empty, hence older than any, when there is no number."""
+    match = re.search(r"\d+(?:\.\d+)*", text)
+    return tuple(int(part) for part in match.group().split(".")) if match else ()
+
+
+def _attitude_rad(tags: Tags) -> tuple[float, float, float] | None:
+    """Yaw, pitch, roll of the sensor in radians (DLS tags are radians, the Camera copies degrees)."""
+    for prefix, unit in (("DLS:", 1.0), ("Camera:Irradiance", math.pi / 180)):
+        angles = [tags.number(f"{prefix}{name}") for name in ("Yaw", "Pitch", "Roll")]
+        if angles[0] is not None and angles[1] is not None and angles[2] is not None:
+            return angles[0] * unit, angles[1] * unit, angles[2] * unit
+    return None
+
+
+def sensor_normal(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
+    """Unit vector, north-east-down, of the axis of a sensor that looks up at zero attitude; radians.
+
+    The body turns by roll about x, pitch about y and yaw about z (aerospace order), so the axis is minus the third
+    column of Rz(yaw) Ry(pitch) Rx(roll).
+    """
+    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (math.cos, math.sin))
+    return -np.array([cy * sp * cr + sy * sr, sy * sp * cr - cy * sr, cp * cr])
+
+
+def sun_vector(sun: SunPosition) -> NDArray[np.float64]:
+    """Unit vector towards the sun, north-east-down."""
+    elevation, azimuth = math.radians(sun.elevation_deg), math.radians(sun.azimuth_deg)
+    return np.array(
+        [math.cos(azimuth) * math.cos(elevation), math.sin(azimuth) * math.cos(elevation), -math.sin(elevation)]
+    )
+
+
+def fresnel_transmission(angle_rad: float) -> float:
+    """Share of unpolarised light that enters the diffuser at an angle from its axis (Fresnel, 1823; Snell's law)."""
+    share, sine = 1.0, math.sin(min(abs(angle_rad), math.pi / 2))
+    for n1, n2 in pairwise(_REFRACTIVE_INDICES):
+        sine1, sine2 = sine / n1, sine / n2
+        if sine2 >= 1:
+            return 0.0
+        cos1, cos2 = math.sqrt(1 - sine1**2), math.sqrt(1 - sine2**2)
+        across = ((n1 * cos1 - n2 * cos2) / (n1 * cos1 + n2 * cos2)) ** 2
+        along = ((n1 * cos2 - n2 * cos1) / (n1 * cos2 + n2 * cos1)) ** 2
+        share *= 1 - (across + along) / 2
+    return share

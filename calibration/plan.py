@@ -1,0 +1,168 @@
+"""What will be done with a flight: its panels, the light of every band, and what there is to say about both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from calibration.albedo import PanelTable
+from calibration.factors import BandIllumination, illuminate
+from calibration.image_file import MARK_TAG
+from calibration.irradiance import sun_of
+from calibration.model import RadiometricModel
+from calibration.panels import PanelReading, find_panels, panel_candidates
+from calibration.response import response
+from calibration.settings import CalibrationSettings
+from uav_workflow.domain.flight import Band, BandImage, Capture, Flight
+from uav_workflow.domain.quality import Gate
+from uav_workflow.errors import CalibrationError
+
+_OTHER_QUANTITIES = {"RGB", "LWIR"}
+"""Pictures beside the bands: colour pictures and temperatures are no reflectance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationPlan:
+    """Everything about a flight's light, before a survey picture is opened.
+
+    Attributes
+    ----------
+    captures : tuple of Capture
+        Survey captures, images of the rig's bands alone.
+    panel_captures : tuple of str
+        Identifiers of captures that show a panel.
+    light : mapping
+        Band name to its illumination, in wavelength order.
+    quantity : str
+        ``reflectance``, or ``relative`` when a band can't be tied to a panel or a sun sensor in SI units.
+    scale : float
+        Divisor of relative values, one for all bands: the largest full scale of any picture becomes 1.
+    left_out : tuple of str
+        Names of bands that are no reflectance.
+    """
+
+    model: RadiometricModel
+    captures: tuple[Capture, ...]
+    panels: tuple[PanelReading, ...]
+    panel_captures: tuple[str, ...]
+    silent_panel_captures: tuple[str, ...]
+    bands: tuple[Band, ...]
+    light: dict[str, BandIllumination]
+    quantity: str
+    scale: float
+    left_out: tuple[str, ...]
+    gates: tuple[Gate, ...]
+
+    def divisor(self, image: BandImage) -> float:
+        """What a picture's radiance is divided by to become what the plan promises."""
+        light = self.light[image.band.name]
+        irradiance = light.irradiance.get(image.name, math.pi)
+        return irradiance / math.pi * (self.scale if light.relative else 1.0)
+
+
+def plan_calibration(flight: Flight, settings: CalibrationSettings) -> CalibrationPlan:
+    """Find the panels of a flight and work out the light of every picture.
+
+    Raises
+    ------
+    CalibrationError
+        The camera has no radiometric profile, the pictures are already calibrated, a tag is missing, a panel of
+        unknown reflectance or a saturated one was seen, or nothing but panels is left.
+    """
+    model = RadiometricModel.of(flight.sensor)
+    captures, left_out = _band_images(flight.captures)
+    marked, _ = _band_images(flight.panel_captures)
+    _refuse_calibrated([*captures, *marked])
+    panels: tuple[PanelReading, ...] = ()
+    if settings.use_panels:
+        table = PanelTable.load(settings.panel_tables)
+        panels = (*find_panels(marked, model, table), *_panels_among(captures, model, table))
+    shown = {reading.capture_id for reading in panels}
+    survey = tuple(capture for capture in captures if capture.capture_id not in shown)
+    if not survey:
+        raise CalibrationError(
+            "no survey capture is left: every capture shows a calibration panel or has no band image"
+        )
+    images = _by_band(survey)
+    panel_images = _by_band([*marked, *captures])
+    light = {
+        name: illuminate(
+            images[name],
+            panel_images[name],
+            [reading for reading in panels if reading.band == name],
+            model,
+            settings,
+        )
+        for name in images
+    }
+    relative = [name for name, band in light.items() if band.relative]
+    return CalibrationPlan(
+        model=model,
+        captures=survey,
+        panels=panels,
+        panel_captures=tuple(sorted(shown)),
+        silent_panel_captures=tuple(c.capture_id for c in marked if c.capture_id not in shown),
+        bands=tuple(images[name][0].band for name in images),
+        light=light,
+        quantity="relative" if relative else "reflectance",
+        scale=_common_scale(model, [(image, light[name]) for name in relative for image in images[name]]),
+        left_out=left_out,
+        gates=(*_sun_gates(survey, settings), *(gate for band in light.values() for gate in band.gates)),
+    )
+
+
+def _panels_among(captures: Sequence[Capture], model: RadiometricModel, table: PanelTable) -> tuple[PanelReading, ...]:
+    """Panels in captures nobody marked; one that can't be read is reported when its turn comes to be calibrated."""
+    found: list[PanelReading] = []
+    for capture in panel_candidates(captures):
+        with suppress(CalibrationError):
+            found += find_panels([capture], model, table)
+    return tuple(found)
+
+
+def _band_images(captures: Iterable[Capture]) -> tuple[list[Capture], tuple[str, ...]]:
+    """Captures with the images of the rig's bands alone, and the names of what was left out."""
+    kept, left_out = [], set()
+    for capture in captures:
+        images = tuple(image for image in capture.images if image.band.name not in _OTHER_QUANTITIES)
+        left_out |= {image.band.name for image in capture.images} & _OTHER_QUANTITIES
+        if images:
+            kept.append(Capture(capture_id=capture.capture_id, images=images, is_panel=capture.is_panel))
+    return kept, tuple(sorted(left_out))
+
+
+def _refuse_calibrated(captures: Sequence[Capture]) -> None:
+    for capture in captures:
+        for image in capture.images:
+            if MARK_TAG in image.tags:
+                raise CalibrationError(
+                    f"{image.name}: the picture is already calibrated; give the pictures of the card"
+                )
+
+
+def _by_band(captures: Iterable[Capture]) -> dict[str, list[BandImage]]:
+    """Images by band name, bands in wavelength order."""
+    found: dict[str, list[BandImage]] = {}
+    for capture in captures:
+        for image in capture.images:
+            found.setdefault(image.band.name, []).append(image)
+    return dict(sorted(found.items(), key=lambda item: item[1][0].band.centre_nm or math.inf))
+
+
+def _common_scale(model: RadiometricModel, images: Sequence[tuple[BandImage, BandIllumination]]) -> float:
+    """Largest full scale of the pictures that stay relative, 1 when there are none."""
+    if not images:
+        return 1.0
+    full = [
+        response(model, image).full_scale / light.irradiance.get(image.name, math.pi) * math.pi
+        for image, light in images
+    ]
+    return max(full)
+
+
+def _sun_gates(captures: Sequence[Capture], settings: CalibrationSettings) -> list[Gate]:
+    suns = [sun_of(capture.primary) for capture in captures]
+    known = [sun.elevation_deg for sun in suns if sun is not None]
+    return [Gate.at_least("sun-elevation", min(known), *settings.limit("sun-elevation"))] if known else []

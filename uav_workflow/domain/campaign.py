@@ -1,0 +1,31 @@
+"""A campaign: what is said of all its flights when they are published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creator:
+    """A person or organisation to be cited."""
+
+    name: str
+    orcid: str | None = None
+    affiliation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What campaign.yaml says; everything optional."""
+
+    title: str | None = None
+    title_zh: str | None = None
+    place: str | None = None
+    place_zh: str | None = None
+    description: str | None = None
+    creators: tuple[Creator, ...] = ()
+    contact: str | None = None
+    funding: tuple[str, ...] = ()
+    licence: str | None = None
+    keywords: tuple[str, ...] = ()
+    citation: str | None = None
