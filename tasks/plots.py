@@ -48,7 +48,7 @@ class Biomass(ProductTask):
     """Above-ground biomass: a model of this flight's harvests, or a published allometry."""
 
     kind = "biomass"
-    sections = ("biomass",)
+    sections = ("biomass", "plots")
     roles = ("flight",)
 
     @classmethod
@@ -85,6 +85,7 @@ class Biomass(ProductTask):
                 settings=BiomassSettings(
                     allometry=self.allometry(self.scope),
                     minimum_harvests=self.scope.recipe.biomass.minimum_harvests,
+                    minimum_valid=self.scope.recipe.plots.minimum_valid,
                 ),
             )
         )

@@ -48,7 +48,8 @@ class Indices(Section):
 class Cover(Section):
     """Green vegetation cover."""
 
-    method: Literal["auto", "a_star_otsu", "ndvi_otsu"] = "auto"
+    method: Literal["auto", "a_star_otsu", "ndvi_otsu", "a_star_dimidiate", "ndvi_dimidiate"] = "auto"
+    """``auto`` takes a* where blue, green and red exist, else NDVI."""
 
 
 class Plots(Section):

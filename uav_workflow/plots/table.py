@@ -1,0 +1,117 @@
+"""The plot table: predictors and ground rows, and biomass a plot."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from uav_workflow.domain.flight import Flight
+from uav_workflow.domain.product import Made
+from uav_workflow.errors import StoreError
+from uav_workflow.plots.schema import COLUMNS, PlotFlag, method_version, to_frame, write_csv, write_parquet
+from uav_workflow.vegetation.biomass_models import BiomassModel, Prediction, load_model
+
+LEAVE_ONE_OUT = "leave_one_out"
+
+
+def make_plots(flight: Flight, predictors: Path, biomass: Path | None, out: Path) -> Made:
+    """Write ``plots.parquet`` and ``plots.csv``: the predictors' rows and one biomass row a plot.
+
+    Biomass comes from the model and the plot's own predictors, not from the map, whose cells straddle the plot's edge.
+    A plot the model was trained on gets the prediction of the model fitted without it (method
+    ``<model>:leave_one_out``): a match with its harvest is honest then.
+
+    Parameters
+    ----------
+    flight : Flight
+        Whose plots they are.
+    predictors : Path
+        plot_predictors.parquet.
+    biomass : Path or None
+        Folder with model.json and training.csv; None when biomass was not made.
+
+    Raises
+    ------
+    StoreError
+        The predictors are another flight's, or the model can't be read.
+    """
+    import geopandas as gpd
+    import pandas as pd
+
+    table = gpd.read_parquet(predictors)
+    if (table["flight_id"] != flight.flight_id).any():
+        raise StoreError(f"{predictors}: holds plots of another flight than {flight.flight_id}")
+    rows: list[dict[str, object]] = []
+    if biomass is not None:
+        left_out = _read_left_out(biomass / "training.csv")
+        rows = list(_biomass_rows(table, load_model(biomass / "model.json"), left_out))
+        table = pd.concat([table, to_frame(rows, str(table.crs))], ignore_index=True)
+    table = table[[*COLUMNS, "geometry"]].sort_values(["plot_id", "source", "variable"], kind="stable")
+    write_parquet(table, out / "plots.parquet")
+    write_csv(table, out / "plots.csv")
+    empty = int((table["source"].eq("drone") & table["value"].isna()).sum())
+    return Made(facts={"rows": len(table), "plots": len(flight.plots), "biomass_rows": len(rows), "empty_rows": empty})
+
+
+def _biomass_rows(table: Any, model: BiomassModel, left_out: Mapping[str, Prediction]) -> Iterator[dict[str, object]]:
+    """One agb_dry row for every plot that has rows of the model's predictors."""
+    drone = table[table["source"] == "drone"]
+    wide = {name: drone[drone["variable"] == name].set_index("plot_id") for name in model.predictors}
+    dates = _harvest_dates(table)
+    for plot_id, base in wide[model.predictors[0]].iterrows():
+        values = {name: float(rows.loc[plot_id, "value"]) for name, rows in wide.items()}
+        own = left_out.get(str(plot_id))
+        raw = own or model.predict(values)
+        cut, negative = raw.cut_at_zero()
+        empty = isinstance(base["reason"], str)
+        flag = int(base["qc_flag"])
+        flag |= int(PlotFlag.EXTRAPOLATED) * bool(model.outside(values))
+        flag |= int(PlotFlag.CUT_AT_ZERO) * bool(negative)
+        gap, day = dates.get(str(plot_id), (None, None))
+        yield {
+            **{name: base[name] for name in COLUMNS if name not in ("plot_id", "text")},
+            "plot_id": plot_id,
+            "geometry": base["geometry"],
+            "variable": "agb_dry",
+            "value": None if empty else float(cut.agb_dry),
+            "unit": "g/m2",
+            "uncertainty": None if empty else float(cut.sd),
+            "uncertainty_type": "sd",
+            "pi90_lo": None if empty else float(cut.pi90_lo),
+            "pi90_hi": None if empty else float(cut.pi90_hi),
+            "method": f"{model.name}:{LEAVE_ONE_OUT}" if own else model.name,
+            "method_version": method_version(),
+            "dt_days": gap,
+            "obs_datetime_utc": day,
+            "qc_flag": flag,
+            "source_file": "model.json",
+        }
+
+
+def _harvest_dates(table: Any) -> dict[str, tuple[float | None, str | None]]:
+    """Plot id -> gap and date of the harvest its biomass is matched with."""
+    rows = table[(table["source"] == "ground") & (table["variable"] == "agb_dry") & table["reason"].isna()]
+    return {
+        str(plot): (gap, day)
+        for plot, gap, day in zip(rows["plot_id"], rows["dt_days"], rows["obs_datetime_utc"], strict=True)
+    }
+
+
+def _read_left_out(path: Path) -> dict[str, Prediction]:
+    """Leave-one-out predictions of the training plots; none for a published allometry."""
+    import numpy as np
+
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        return {
+            row["plot_id"]: Prediction(
+                agb_dry=np.asarray(float(row["loo_g_m2"])),
+                sd=np.asarray(float(row["loo_sd_g_m2"])),
+                pi90_lo=np.asarray(float(row["loo_pi90_lo_g_m2"])),
+                pi90_hi=np.asarray(float(row["loo_pi90_hi_g_m2"])),
+            )
+            for row in csv.DictReader(stream)
+        }
