@@ -1,0 +1,98 @@
+"""campaign.yaml: who publishes the flights of a campaign, and under which terms."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from uav_workflow.domain.campaign import Campaign, Creator
+from uav_workflow.findings import Finding, error, info, warning
+from uav_workflow.flights.text import read_text
+
+
+class _Person(BaseModel):
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+    name: str
+    orcid: str | None = None
+    affiliation: str | None = None
+
+
+class _CampaignFile(BaseModel):
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+    title: str | None = None
+    title_zh: str | None = None
+    place: str | None = None
+    place_zh: str | None = None
+    description: str | None = None
+    creators: list[_Person] = []
+    contact: str | None = None
+    funding: list[str] = []
+    licence: str | None = None
+    keywords: list[str] = []
+    citation: str | None = None
+
+    @field_validator("funding", "keywords", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("creators", mode="before")
+    @classmethod
+    def _as_people(cls, value: object) -> object:
+        people = value if isinstance(value, list) else [value]
+        return [{"name": person} if isinstance(person, str) else person for person in people]
+
+
+def read_campaign(path: Path, where: str) -> tuple[Campaign | None, list[Finding]]:
+    """Campaign of a YAML file.
+
+    ``place: {en: …, zh: …}`` and ``title: {en: …, zh: …}`` are read too. Findings: ``campaign-yaml-invalid`` (error),
+    ``unknown-key``, ``orcid-invalid``.
+    """
+    text = read_text(path, where)
+    findings = list(text.findings)
+    try:
+        document = yaml.load("\n".join(text.lines), Loader=yaml.BaseLoader) or {}
+        if not isinstance(document, dict):
+            raise ValueError("holds no `key: value` lines")
+        document = _flat(document)
+        entry = _CampaignFile.model_validate(document)
+    except (yaml.YAMLError, ValidationError, ValueError) as exc:
+        message = " ".join(str(exc).split())
+        return None, [*findings, error("campaign-yaml-invalid", where, message, "correct the file")]
+    unknown = [key for key in document if key not in _CampaignFile.model_fields]
+    findings += [info("unknown-key", where, f"key `{key}` is not known and not used") for key in unknown]
+    findings += [
+        warning("orcid-invalid", where, f"ORCID {person.orcid} of {person.name} is wrong", "copy it from orcid.org")
+        for person in entry.creators
+        if person.orcid and not orcid_is_valid(person.orcid)
+    ]
+    values = entry.model_dump(exclude={"creators", "funding", "keywords"})
+    people = tuple(Creator(**person.model_dump()) for person in entry.creators)
+    return Campaign(**values, creators=people, funding=tuple(entry.funding), keywords=tuple(entry.keywords)), findings
+
+
+def orcid_is_valid(orcid: str) -> bool:
+    """Whether the check digit fits (ISO 7064 MOD 11-2)."""
+    digits = re.sub(r"^https?://orcid\.org/", "", orcid.strip()).replace("-", "").upper()
+    if not re.fullmatch(r"\d{15}[\dX]", digits):
+        return False
+    total = 0
+    for digit in digits[:15]:
+        total = (total + int(digit)) * 2
+    check = (12 - total % 11) % 11
+    return digits[15] == ("X" if check == 10 else str(check))
+
+
+def _flat(document: dict[str, object]) -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in document.items():
+        if key in ("place", "title") and isinstance(value, dict):
+            flat[key] = value.get("en")
+            flat[f"{key}_zh"] = value.get("zh")
+        elif value not in ("", "null", "~"):
+            flat[key] = value
+    return {key: value for key, value in flat.items() if value is not None}
