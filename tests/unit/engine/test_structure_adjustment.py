@@ -1,0 +1,211 @@
+"""Bundle adjustment and its parts against closed forms and finite differences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from structure_scene import flight_centres, look_down, relief
+
+from uav_workflow.domain.flight import Attitude, Band, BandImage, Capture
+from uav_workflow.domain.reconstruction import Camera
+from uav_workflow.engine.adjustment import AdjustmentPriors, adjust
+from uav_workflow.engine.alignment import align_to_positions, fit_similarity
+from uav_workflow.engine.collinearity import derivatives, intersect, project, rotation_of, undistort
+from uav_workflow.engine.mapping import Block
+from uav_workflow.engine.priors import PositionPriors
+from uav_workflow.engine.self_calibration import CalibrationSettings, error_model, expected_down, self_calibrate
+
+LENS = np.array([800.0, 405, 292, -0.08, 0.05, -0.01, 0.001, -0.0007])
+WIDTH, HEIGHT = 800, 600
+
+
+def block_of(seed: int, noise_px: float, spread_m: float = 40.0) -> Block:
+    random = np.random.default_rng(seed)
+    centres = flight_centres(3, 5, 10, 14, 40)
+    rotations = np.array([look_down(np.pi * ((i // 5) % 2), *random.normal(0, 0.05, 2)) for i in range(len(centres))])
+    ground = random.uniform(-spread_m, spread_m, (900, 2))
+    points = np.column_stack([ground, relief(ground[:, 0], ground[:, 1])])
+    images, names = np.divmod(np.arange(len(centres) * len(points)), len(points))
+    everything = Block(
+        names=[f"{i}.jpg" for i in range(len(centres))],
+        camera_of=np.zeros(len(centres), np.int64),
+        intrinsics=LENS[None].copy(),
+        rotations=rotations,
+        centres=centres,
+        points=points,
+        obs_image=images,
+        obs_point=names,
+        obs_xy=np.zeros((len(images), 2)),
+    )
+    pixels, depth = project(everything)
+    everything.obs_xy = pixels + random.normal(0, noise_px, pixels.shape)
+    seen = (depth > 0) & ((pixels > 0) & (pixels < (WIDTH, HEIGHT))).all(axis=1)
+    return everything.with_observations(seen, min_length=3)
+
+
+def priors_of(block: Block, sigma_m: float, focal: float, held: bool = False) -> AdjustmentPriors:
+    expected = LENS[None].copy()
+    expected[0, 0] = focal
+    return AdjustmentPriors(
+        positions=block.centres.copy(),
+        sigma=np.full((len(block.names), 3), sigma_m),
+        down=-block.rotations[:, :, 2],
+        down_sigma=0.1,
+        intrinsics=expected,
+        intrinsics_sigma=np.zeros((1, 8)) if held else np.array([[20, 8, 8, 0.1, 0.1, 0, 0.01, 0.01]]),
+        pixel_sigma=1.0,
+    )
+
+
+def test_derivatives_agree_with_finite_differences() -> None:
+    block = block_of(1, 0.0)
+    _, by_pose, by_lens, by_point = derivatives(block)
+    step = 1e-6
+    base, _ = project(block)
+    for i in range(3):
+        turn = np.zeros((len(block.names), 3))
+        turn[:, i] = step
+        moved, _ = project(replace(block, rotations=rotation_of(turn) @ block.rotations))
+        assert np.allclose((moved - base) / step, by_pose[:, :, i], rtol=1e-3, atol=1e-2)
+        shift = step * np.eye(3)[i]
+        moved, _ = project(replace(block, centres=block.centres + shift))
+        assert np.allclose((moved - base) / step, by_pose[:, :, 3 + i], rtol=1e-3, atol=1e-3)
+        moved, _ = project(replace(block, points=block.points + shift))
+        assert np.allclose((moved - base) / step, by_point[:, :, i], rtol=1e-3, atol=1e-3)
+    for i in range(8):
+        lens = block.intrinsics.copy()
+        lens[0, i] += step
+        moved, _ = project(replace(block, intrinsics=lens))
+        assert np.allclose((moved - base) / step, by_lens[:, :, i], rtol=1e-3, atol=1e-2)
+
+
+def test_undistort_undoes_the_projection() -> None:
+    names = ("fx", "cx", "cy", "k1", "k2", "k3", "p1", "p2")
+    camera = Camera(camera_id="c", width=WIDTH, height=HEIGHT, fy=LENS[0], **dict(zip(names, LENS, strict=True)))
+    pixels = np.random.default_rng(1).uniform((0, 0), (WIDTH, HEIGHT), (500, 2))
+    rays = undistort(camera, pixels)
+    assert np.all(rays[:, 2] == 1)
+    assert np.abs(camera.project(rays) - pixels).max() < 1e-6
+
+
+def test_without_noise_the_truth_is_found_again() -> None:
+    truth = block_of(2, 0.0)
+    random = np.random.default_rng(3)
+    start = replace(
+        truth,
+        rotations=rotation_of(random.normal(0, 0.01, (len(truth.names), 3))) @ truth.rotations,
+        centres=truth.centres + random.normal(0, 0.3, truth.centres.shape),
+        points=truth.points + random.normal(0, 0.3, truth.points.shape),
+        intrinsics=LENS[None] * (1.02, 1, 1, 0, 0, 1, 0, 0),
+    )
+    result = adjust(start, replace(priors_of(truth, 0.1, LENS[0]), pixel_sigma=0.1), max_iterations=60, tolerance=1e-12)
+    assert result.converged
+    assert result.rms_px < 0.01
+    assert result.block.intrinsics[0, 0] == pytest.approx(LENS[0], rel=1e-4)
+    assert np.abs(result.block.centres - truth.centres).max() < 0.01
+
+
+def test_wrong_matches_do_not_move_the_block() -> None:
+    truth = block_of(4, 0.3)
+    wrong = np.random.default_rng(5).choice(len(truth.obs_xy), len(truth.obs_xy) // 50, replace=False)
+    xy = truth.obs_xy.copy()
+    xy[wrong] += np.random.default_rng(6).uniform(20, 60, (len(wrong), 2))
+    result = adjust(replace(truth, obs_xy=xy), priors_of(truth, 0.1, LENS[0]))
+    assert np.sqrt(((result.block.centres - truth.centres) ** 2).mean()) < 0.05
+    assert np.median(np.linalg.norm(result.residuals, axis=1)) < 0.6
+
+
+def test_the_formal_sigma_of_the_focal_length_is_that_of_repeated_draws() -> None:
+    found, sigma = [], []
+    for seed in range(12):
+        block = block_of(20, 0.5)
+        block.obs_xy = project(block)[0] + np.random.default_rng(100 + seed).normal(0, 0.5, block.obs_xy.shape)
+        priors = replace(priors_of(block, 0.2, LENS[0]), pixel_sigma=0.5)
+        result = adjust(block, priors)
+        found.append(result.block.intrinsics[0, 0])
+        sigma.append(result.intrinsics_sigma[0, 0])
+    # chi squared with 11 degrees of freedom, 99.9 % two-sided
+    ratio = np.var(found, ddof=1) / np.mean(sigma) ** 2
+    assert 1.5 / 11 < ratio < 31.3 / 11
+
+
+def test_intersection_finds_points_from_fixed_cameras() -> None:
+    truth = block_of(7, 0.0)
+    start = replace(truth, points=truth.points + np.random.default_rng(8).normal(0, 1, truth.points.shape))
+    assert np.abs(intersect(start).points - truth.points).max() < 1e-3
+
+
+def test_similarity_is_recovered() -> None:
+    random = np.random.default_rng(9)
+    source = random.normal(size=(20, 3))
+    rotation = np.asarray(Rotation.random(random_state=1).as_matrix())
+    fit = fit_similarity(source, 3.5 * source @ rotation.T + (4, 5, 6))
+    assert fit.scale == pytest.approx(3.5)
+    assert np.allclose(fit.rotation, rotation)
+    assert np.allclose(fit.shift, (4, 5, 6))
+
+
+def test_a_single_flight_line_is_levelled_by_its_view_directions() -> None:
+    centres = np.column_stack([np.linspace(0, 100, 9), np.zeros(9), np.full(9, 50.0)])
+    turn = np.asarray(Rotation.from_euler("xyz", (20, 30, 40), degrees=True).as_matrix())
+    free, down = centres @ turn.T / 7, np.tile(turn @ (0.0, 0.0, -1.0), (9, 1))
+    fit = align_to_positions(free, down, centres, np.ones((9, 3)), 0.1)
+    assert np.allclose(fit(free), centres, atol=1e-6)
+    assert np.allclose(fit.rotation @ turn, np.eye(3), atol=1e-6)
+
+
+def test_one_wild_altitude_does_not_tilt_the_block() -> None:
+    centres = flight_centres(3, 5, 10, 14, 40)
+    wild = centres.copy()
+    wild[0, 2] += 200
+    down = np.tile([0.0, 0.0, -1.0], (len(centres), 1))
+    fit = align_to_positions(centres, down, wild, np.full(centres.shape, 2.0), 0.1)
+    assert np.degrees(np.arccos(fit.rotation[2, 2])) < 0.5
+    assert fit.scale == pytest.approx(1, abs=0.01)
+
+
+def capture(attitude: Attitude | None, focal_px: float) -> Capture:
+    from pathlib import Path
+
+    image = BandImage(
+        path=Path("x.jpg"), name="x.jpg", size_bytes=1, band=Band(name="RGB"), width=WIDTH, height=HEIGHT, bits=8,
+        attitude=attitude, focal_px=focal_px,
+    )  # fmt: skip
+    return Capture(capture_id="x", images=(image,))
+
+
+def test_straight_down_follows_the_gimbal() -> None:
+    down, sigma = expected_down([capture(Attitude(yaw_deg=40, pitch_deg=p, roll_deg=0), 800) for p in (-90, 0, -60)])
+    assert np.allclose(down, [(0, 0, 1), (0, 1, 0), (0, 0.5, np.sqrt(0.75))], atol=1e-12)
+    _, unknown = expected_down([capture(None, 800)])
+    assert sigma < unknown
+
+
+@pytest.mark.parametrize(("tag", "guarded"), [(0.98, False), (0.85, True)])
+def test_a_focal_length_far_from_its_tag_is_held(tag: float, guarded: bool) -> None:
+    truth = block_of(10, 0.2)
+    start = replace(truth, intrinsics=np.array([[tag * LENS[0], 400, 300, 0, 0, 0, 0, 0]]))
+    positions = PositionPriors(
+        crs="EPSG:32633", offset=(0, 0), xyz=truth.centres, sigma=np.full(truth.centres.shape, 0.5)
+    )
+    captures = [capture(None, tag * LENS[0])] * len(truth.names)
+    found = self_calibrate(start, captures, positions, CalibrationSettings())
+    assert found.guard_used == [guarded]
+    expected = tag * LENS[0] if guarded else LENS[0]
+    assert found.adjustment.block.intrinsics[0, 0] == pytest.approx(expected, rel=1e-9 if guarded else 0.005)
+
+
+def test_errors_alike_within_a_region_are_trusted_less() -> None:
+    truth = block_of(11, 0.3)
+    priors = priors_of(truth, 0.5, LENS[0])
+    independent = adjust(truth, priors)
+    scatter, alike = error_model(independent, 4)
+    assert 0.2 < scatter < 0.3  # part of the error is taken up by the points
+    assert alike == 1
+    cell = (truth.obs_xy // 200).astype(np.int64)
+    shifts = np.random.default_rng(12).normal(0, 0.5, (len(truth.names), 4, 3, 2))
+    moved = replace(truth, obs_xy=truth.obs_xy + shifts[truth.obs_image, cell[:, 0].clip(0, 3), cell[:, 1].clip(0, 2)])
+    assert error_model(adjust(moved, priors), 4)[1] > 2

@@ -1,0 +1,207 @@
+"""Many pairs' heights to one surface, block by block from disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_workflow.engine.compiled import compiled
+from uav_workflow.engine.dense import PairHeights
+from uav_workflow.engine.views import Float32
+
+BLOCK_CELLS = 24_000_000
+"""Heights held at once while fusing (four bytes each)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Window:
+    path: Path
+    row: int
+    col: int
+    shape: tuple[int, int]
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fused:
+    """A fused surface, arrays (rows, columns).
+
+    Attributes
+    ----------
+    heights, spread : float32
+        Height and standard deviation of the estimates that agree, metres; NaN in holes.
+    views : uint8
+        Number of these estimates.
+    """
+
+    heights: Float32
+    views: NDArray[np.uint8]
+    spread: Float32
+
+    def drop(self, cells: NDArray[np.bool_]) -> None:
+        """Make holes of these cells, in place: the arrays of a large surface are not held twice."""
+        self.heights[cells] = np.nan
+        self.spread[cells] = np.nan
+        self.views[cells] = 0
+
+
+class HeightSpool:
+    """Pair heights parked on disk until all are there: memory stays bounded whatever the number of pairs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._windows: list[_Window] = []
+
+    def add(self, pair: PairHeights) -> None:
+        """Park one pair's heights."""
+        path = self._folder / f"{len(self._windows)}.npy"
+        np.save(path, pair.heights)
+        self._windows.append(_Window(path=path, row=pair.row, col=pair.col, shape=pair.heights.shape, sigma=pair.sigma))
+
+    def fuse(self, shape: tuple[int, int], fewest: int) -> Fused:
+        """Fuse on a grid of this shape.
+
+        The mode of the estimates, not their mean: at a wall or a stem they fall into two groups, and a mean lies in
+        the air between. Within the largest group (the higher of two equal ones) precise pairs weigh more.
+
+        Parameters
+        ----------
+        fewest : int
+            Cells with fewer agreeing estimates stay NaN.
+        """
+        heights = np.full(shape, np.nan, np.float32)
+        views = np.zeros(shape, np.uint8)
+        spread = np.full(shape, np.nan, np.float32)
+        for first, last in self._bands(shape):
+            stack, sigmas = self._stack(first, last, shape[1])
+            if len(stack):
+                _fuse_cells(stack, sigmas, fewest, heights[first:last], views[first:last], spread[first:last])
+        return Fused(heights=heights, views=views, spread=spread)
+
+    def _bands(self, shape: tuple[int, int]) -> list[tuple[int, int]]:
+        rows = max(16, BLOCK_CELLS // max(1, shape[1] * min(len(self._windows), 24)))
+        return [(first, min(first + rows, shape[0])) for first in range(0, shape[0], rows)]
+
+    def _stack(self, first: int, last: int, columns: int) -> tuple[Float32, Float32]:
+        """Heights (layers, rows, columns) with windows that do not overlap sharing a layer, and a sigma a cell."""
+        parts = [w for w in self._windows if w.row < last and w.row + w.shape[0] > first]
+        layers: list[Float32] = []
+        precisions: list[Float32] = []
+        ends: list[list[tuple[int, int]]] = []
+        for window in parts:
+            span = (window.col, window.col + window.shape[1])
+            for k, taken in enumerate(ends):  # noqa: B007 - k is read after the loop
+                if all(span[1] <= a or span[0] >= b for a, b in taken):
+                    break
+            else:
+                k = len(layers)
+                layers.append(np.full((last - first, columns), np.nan, np.float32))
+                precisions.append(np.ones(columns, np.float32))
+                ends.append([])
+            ends[k].append(span)
+            stored = np.load(window.path, mmap_mode="r")
+            top, bottom = max(first, window.row), min(last, window.row + window.shape[0])
+            part = stored[top - window.row : bottom - window.row]
+            layers[k][top - first : bottom - first, span[0] : span[1]] = part
+            precisions[k][span[0] : span[1]] = window.sigma
+        if not layers:
+            return np.empty((0, 0, 0), np.float32), np.empty((0, 0), np.float32)
+        return np.stack(layers), np.stack(precisions)
+
+
+def drop_speckles(fused: Fused, cell: float, noise: float) -> None:
+    """Drop cells that few estimates back and that stand off most measured cells around them: false matches. In place.
+
+    Parameters
+    ----------
+    noise : float
+        Height noise of a cell, metres; steeper than the viewing geometry allows counts as standing off.
+    """
+    lonely = np.zeros(fused.heights.shape, np.bool_)
+    _find_lonely(fused.heights, fused.views, lonely, cell, noise)
+    fused.drop(lonely)
+
+
+@compiled
+def _find_lonely(
+    heights: Float32, views: NDArray[np.uint8], lonely: NDArray[np.bool_], cell: float, noise: float
+) -> None:
+    """A cell with one or two estimates needs a dozen, and half, of the measured cells near it at about its height."""
+    rows, columns = heights.shape
+    reach = 3
+    for i in range(rows):
+        for j in range(columns):
+            if views[i, j] == 0 or views[i, j] > 2:
+                continue
+            friends, known = 0, 0
+            for r in range(max(0, i - reach), min(rows, i + reach + 1)):
+                for c in range(max(0, j - reach), min(columns, j + reach + 1)):
+                    if views[r, c] > 0:
+                        known += 1
+                        far = cell * max(abs(r - i), abs(c - j))
+                        if abs(heights[r, c] - heights[i, j]) <= 2 * noise + 1.5 * far:
+                            friends += 1
+            if friends < 12 or friends * 2 < known:
+                lonely[i, j] = True
+
+
+@compiled
+def _fuse_cells(  # noqa: PLR0917 - a compiled loop takes plain arrays
+    stack: Float32,
+    sigmas: Float32,
+    fewest: int,
+    heights: Float32,
+    views: NDArray[np.uint8],
+    spread: Float32,
+) -> None:
+    layers, rows, columns = stack.shape
+    values = np.empty(layers, np.float64)
+    errors = np.empty(layers, np.float64)
+    for i in range(rows):
+        for j in range(columns):
+            n = 0
+            for k in range(layers):
+                if np.isfinite(stack[k, i, j]):
+                    values[n] = stack[k, i, j]
+                    errors[n] = sigmas[k, j]
+                    n += 1
+            if n < fewest or n == 0:
+                continue
+            height, count, deviation = _mode(values[:n], errors[:n])
+            # a lone estimate among many that contradict it and each other is no measurement
+            if count >= fewest and count * 4 >= n:
+                heights[i, j] = height
+                views[i, j] = min(count, 255)
+                spread[i, j] = deviation
+
+
+@compiled
+def _mode(values: NDArray[np.float64], errors: NDArray[np.float64]) -> tuple[float, int, float]:
+    """(weighted mean, count, standard deviation) of the largest group within two disparity steps."""
+    order = np.argsort(values)
+    n = values.shape[0]
+    window = 0.0
+    for k in range(n):
+        window += errors[k]
+    window = 1.5 * window / n
+    best, best_first, end = 0, 0, 0
+    for first in range(n):
+        end = max(end, first)
+        while end < n and values[order[end]] - values[order[first]] <= window:
+            end += 1
+        if end - first >= best:
+            best, best_first = end - first, first
+    total, weights = 0.0, 0.0
+    origin = values[order[best_first]]
+    for k in range(best_first, best_first + best):
+        weight = 1.0 / errors[order[k]] ** 2
+        total += weight * (values[order[k]] - origin)
+        weights += weight
+    mean = total / weights
+    variance = 0.0
+    for k in range(best_first, best_first + best):
+        variance += (values[order[k]] - origin - mean) ** 2
+    return origin + mean, best, np.sqrt(variance / best)

@@ -1,0 +1,79 @@
+"""What a project folder holds: photos grouped into captures, with the positions a geo.txt gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from uav_workflow.domain.flight import BandImage, Capture
+from uav_workflow.errors import FlightDataError
+from uav_workflow.findings import Finding, by_weight, has_errors, warning
+from uav_workflow.flights.captures import group_captures
+from uav_workflow.flights.photos import read_photos
+from uav_workflow.flights.positions import apply_positions
+from uav_workflow.flights.sensors import match_profile
+
+
+def read_captures(
+    project: Path, gps_accuracy_m: float, say: Callable[[str], None]
+) -> tuple[tuple[Capture, ...], list[Finding]]:
+    """Survey captures of ``project/images``; panels are left out, and everything that was found is said.
+
+    Parameters
+    ----------
+    gps_accuracy_m : float
+        Horizontal standard deviation of positions that do not say theirs; vertically twice that.
+
+    Raises
+    ------
+    FlightDataError
+        No photo can be used, or a text file is wrong; the message repeats the errors.
+    """
+    images, findings = read_photos(project / "images")
+    geo = project / "geo.txt"
+    if images and geo.exists():
+        images, found = apply_positions(geo, geo.name, images)
+        findings += found
+    images = [_with_accuracy(image, gps_accuracy_m) for image in images]
+    captures: Sequence[Capture] = ()
+    if images and not has_errors(findings):
+        captures, found = group_captures(images, match_profile(images))
+        findings += found
+    if (project / "gcp_list.txt").exists():
+        findings.append(
+            warning(
+                "control-points-unused",
+                "gcp_list.txt",
+                "this engine does not adjust to ground control points yet; the block is placed by GPS",
+                "shift the products onto the points, or process on a node that uses them",
+            )
+        )
+    if (project / "image_groups.txt").exists():
+        findings.append(
+            warning("image-groups-unused", "image_groups.txt", "the engine does not split flights", "nothing to do")
+        )
+    survey = tuple(capture for capture in captures if not capture.is_panel)
+    if len(survey) < len(captures):
+        say(f"{len(captures) - len(survey)} panel captures are left out")
+    for finding in by_weight(findings):
+        say(f"{finding.level} {finding.code}: {finding.where}: {finding.message}; {finding.hint}")
+    if has_errors(findings) or not survey:
+        errors = [finding for finding in by_weight(findings) if has_errors([finding])]
+        text = "; ".join(f"{finding.where}: {finding.message}" for finding in errors[:3]) or "no survey photo"
+        raise FlightDataError(f"the photos can't be processed: {text}", findings)
+    return survey, findings
+
+
+def _with_accuracy(image: BandImage, sigma_m: float) -> BandImage:
+    position = image.position
+    if position is None:
+        return image
+    return replace(
+        image,
+        position=replace(
+            position,
+            sigma_h_m=position.sigma_h_m or sigma_m,
+            sigma_v_m=position.sigma_v_m or 2 * (position.sigma_h_m or sigma_m),
+        ),
+    )

@@ -1,0 +1,154 @@
+"""odm_report/stats.json: the numbers by which a client judges a run, under ODM's names, and ours beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from uav_workflow.domain.flight import Capture
+from uav_workflow.domain.product import Json
+from uav_workflow.domain.reconstruction import Reconstruction
+from uav_workflow.engine.odm_layout import write_document
+from uav_workflow.engine.orthomosaic import MosaicFacts
+from uav_workflow.engine.point_cloud import CloudFacts
+from uav_workflow.engine.surface import Surface
+from uav_workflow.findings import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProducts:
+    """What the stages of a run hand to the report.
+
+    Attributes
+    ----------
+    terrain : (rows, columns) float32 or None
+        On the surface's grid; None when no DTM was asked for.
+    mosaic : MosaicFacts or None
+        None when no orthomosaic was made.
+    gsd_m : float
+        Ground sampling distance, metres.
+    """
+
+    captures: Sequence[Capture]
+    findings: Sequence[Finding]
+    reconstruction: Reconstruction
+    surface: Surface
+    terrain: NDArray[np.float32] | None
+    mosaic: MosaicFacts | None
+    cloud: CloudFacts
+    gsd_m: float
+    started: datetime
+
+    @property
+    def photos(self) -> int:
+        """Photos used, all bands counted."""
+        return sum(len(capture.images) for capture in self.captures)
+
+    @property
+    def placed(self) -> int:
+        """Captures that were placed."""
+        return len(self.captures) - len(self.reconstruction.missing)
+
+
+def write_stats(project: Path, made: RunProducts) -> None:
+    """Write stats.json; what ODM has no name for stands under ``uav_workflow``."""
+    captures, reconstruction, surface, cloud = made.captures, made.reconstruction, made.surface, made.cloud
+    measured_m2 = float(np.isfinite(surface.dsm).sum()) * surface.grid.pixel_m**2
+    spent = (datetime.now(UTC) - made.started).total_seconds()
+    document: dict[str, Json] = {
+        "processing_statistics": {
+            "date": datetime.now(UTC).strftime("%d/%m/%Y at %H:%M:%S"),
+            "area": measured_m2,
+            **capture_span(captures),
+        },
+        "reconstruction_statistics": {
+            "components": 1,
+            "has_gps": any(capture.position is not None for capture in captures),
+            "has_gcp": False,
+            "initial_shots_count": len(captures),
+            "reconstructed_shots_count": made.placed,
+            "reconstructed_points_count": len(reconstruction.points),
+            "reprojection_error_pixels": reconstruction.facts.get("reprojection_px"),
+        },
+        "gps_errors": gps_errors(reconstruction, captures),
+        "gcp_errors": {},
+        "dsm_statistics": height_statistics(surface.dsm),
+        "odm_processing_statistics": {"total_time": spent, "average_gsd": made.gsd_m * 100},
+        "point_cloud_statistics": {
+            "dense": True,
+            "points": cloud.points,
+            "outliers": cloud.outliers,
+            "ground_share": cloud.ground_share,
+        },
+        "uav_workflow": {
+            "reconstruction": dict(reconstruction.facts),
+            "surface": dict(surface.facts),
+            "native_cell_m": surface.grid.pixel_m,
+            "missing": list[Json](reconstruction.missing),
+            "findings": [dict[str, Json](finding.to_json()) for finding in made.findings],
+        },
+    }
+    if made.mosaic is not None:
+        document["orthophoto_statistics"] = {
+            "bands": list[Json](made.mosaic.bands),
+            "covered_share": made.mosaic.covered_share,
+            "hidden_share": made.mosaic.hidden_share,
+            "sources": list[Json](made.mosaic.captures),
+        }
+    if made.terrain is not None:
+        document["dtm_statistics"] = height_statistics(made.terrain)
+    write_document(project / "odm_report" / "stats.json", document)
+
+
+def gps_errors(reconstruction: Reconstruction, captures: Sequence[Capture]) -> dict[str, Json]:
+    """Camera positions found minus those of the tags, metres: mean, standard deviation and RMS on each axis."""
+    to_utm = Transformer.from_crs("EPSG:4326", reconstruction.crs, always_xy=True)
+    centres = {shot.image: shot.centre for shot in reconstruction.shots}
+    rows = []
+    for capture in captures:
+        position, centre = capture.position, centres.get(capture.primary.name)
+        if position is None or position.alt_m is None or centre is None:
+            continue
+        east, north = to_utm.transform(position.lon, position.lat)
+        rows.append(centre - (east - reconstruction.offset[0], north - reconstruction.offset[1], position.alt_m))
+    if not rows:
+        return {}
+    errors = np.array(rows)
+    return {
+        "mean": _axes(errors.mean(axis=0)),
+        "std": _axes(errors.std(axis=0)),
+        "error": _axes(np.sqrt((errors**2).mean(axis=0))),
+        "average_error": float(np.linalg.norm(errors, axis=1).mean()),
+    }
+
+
+def _axes(values: NDArray[np.float64]) -> dict[str, Json]:
+    return dict(zip("xyz", (float(value) for value in values), strict=True))
+
+
+def height_statistics(heights: NDArray[np.float32]) -> dict[str, Json]:
+    """Statistics of a height model over its known cells, metres."""
+    known = heights[np.isfinite(heights)]
+    if known.size == 0:
+        return {}
+    return {
+        "min": float(known.min()),
+        "max": float(known.max()),
+        "mean": float(known.mean(dtype=np.float64)),
+        "stddev": float(known.std(dtype=np.float64)),
+    }
+
+
+def capture_span(captures: Sequence[Capture]) -> dict[str, Json]:
+    """First and last time of the photos, UTC, as stats.json writes them; empty without UTC times."""
+    times = sorted(capture.time_utc for capture in captures if capture.time_utc is not None)
+    if not times:
+        return {}
+    form = "%d/%m/%Y at %H:%M:%S"
+    return {"start_date": times[0].astimezone(UTC).strftime(form), "end_date": times[-1].astimezone(UTC).strftime(form)}

@@ -1,0 +1,304 @@
+"""The engine's stages put together: a project folder in, ODM's products out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_workflow.domain.flight import Capture
+from uav_workflow.domain.grid import Grid
+from uav_workflow.domain.reconstruction import Reconstruction
+from uav_workflow.engine import height_models, odm_layout
+from uav_workflow.engine.features import FeatureSettings
+from uav_workflow.engine.height_models import write_heights, write_interpolated
+from uav_workflow.engine.inputs import read_captures
+from uav_workflow.engine.matching import MatchSettings
+from uav_workflow.engine.odm_report import RunProducts, write_stats
+from uav_workflow.engine.options import EngineOptions
+from uav_workflow.engine.orthomosaic import BandLayer, MosaicFacts, render_orthomosaic
+from uav_workflow.engine.point_cloud import CloudFacts, CloudSettings, write_cloud
+from uav_workflow.engine.progress import StageProgress, StageReport, StageTime, peak_memory_mib
+from uav_workflow.engine.reconstruction_io import write_reconstruction, write_shots
+from uav_workflow.engine.structure import StructureSettings, reconstruct
+from uav_workflow.engine.surface import Surface, SurfaceSettings, build_surface
+from uav_workflow.engine.terrain import TerrainSettings, build_terrain
+from uav_workflow.engine.views import ground_sample_distance, views_of
+from uav_workflow.findings import Finding, warning
+from uav_workflow.rasters.resample import on_grid
+
+Float32 = NDArray[np.float32]
+
+SHARES = {
+    "photos": 0.5,
+    "structure": 37.0,
+    "surface": 28.0,
+    "height models": 2.0,
+    "orthomosaic": 27.0,
+    "point cloud": 5.0,
+    "report": 0.5,
+}
+"""Share of the time of each stage, measured on 18 photos of 9 MP with an orthomosaic of 1.2 GSD."""
+
+FINEST = 0.9
+"""Resolutions finer than this share of the ground sampling distance are capped, as ODM does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSummary:
+    """What a run made.
+
+    Attributes
+    ----------
+    photos, placed : int
+        Photos used, and those of the geometry's band that were placed.
+    gsd_m, native_cell_m : float
+        Ground sampling distance; cell on which the surface was computed.
+    """
+
+    photos: int
+    placed: int
+    missing: tuple[str, ...]
+    crs: str
+    gsd_m: float
+    native_cell_m: float
+    findings: tuple[Finding, ...]
+    stages: tuple[StageTime, ...]
+    peak_memory_mib: float
+
+
+def process(
+    project: Path,
+    options: EngineOptions,
+    *,
+    progress: Callable[[float], None] | None = None,
+    say: Callable[[str], None] = print,
+) -> EngineSummary:
+    """Make everything the options ask for.
+
+    Parameters
+    ----------
+    project : Path
+        ``images/`` and, optionally, ``geo.txt`` and ``gcp_list.txt``; the products are written beside them.
+    progress : callable, optional
+        Told the percentage done; it never falls.
+    say : callable
+        Told one line at a time of what happens.
+
+    Raises
+    ------
+    EngineError
+        The photos do not make a block.
+    FlightDataError
+        The photos or text files can't be used.
+    OSError
+        A file can't be written.
+    """
+    return _Run(project, options, StageProgress(SHARES, progress, say), say).all()
+
+
+class _Run:
+    """One run: its folder, its options, and what every stage hands to the next."""
+
+    def __init__(
+        self, project: Path, options: EngineOptions, stages: StageProgress, say: Callable[[str], None]
+    ) -> None:
+        self._project = project
+        self._options = options
+        self._stages = stages
+        self._say = say
+        self._started = datetime.now(UTC)
+
+    def all(self) -> EngineSummary:
+        with self._stages.stage("photos"):
+            captures, findings = read_captures(self._project, self._options.gps_accuracy, self._say)
+            if self._options.texturing_skip_global_seam_leveling and _is_picture(captures):
+                findings.append(_EVENED)
+                self._say(f"{_EVENED.level} {_EVENED.code}: {_EVENED.message}; {_EVENED.hint}")
+        with self._stages.stage("structure") as report:
+            reconstruction = self._structure(captures, report)
+        images = {capture.primary.name: capture.primary.path for capture in captures}
+        gsd = ground_sample_distance(reconstruction, views_of(reconstruction, images))
+        self._say(f"ground sampling distance {100 * gsd:.2f} cm")
+        cell = self._resolution("dem-resolution", self._options.dem_resolution, gsd)
+        with self._stages.stage("surface") as report:
+            surface = build_surface(
+                reconstruction,
+                images,
+                cell_m=height_models.native_cell_m(cell, gsd),
+                settings=SurfaceSettings(
+                    full_resolution=self._options.pc_quality == "ultra", threads=self._options.threads
+                ),
+                progress=report,
+            )
+        with self._stages.stage("height models") as report:
+            terrain = self._height_models(surface, cell, report)
+        mosaic: MosaicFacts | None = None
+        with self._stages.stage("orthomosaic") as report:
+            if not self._options.skip_orthophoto:
+                mosaic = self._orthomosaic(reconstruction, captures, surface, gsd, report)
+        with self._stages.stage("point cloud"):
+            cloud = self._cloud(surface, terrain, mosaic)
+        made = RunProducts(
+            captures=captures,
+            findings=findings,
+            reconstruction=reconstruction,
+            surface=surface,
+            terrain=terrain if self._options.dtm else None,
+            mosaic=mosaic,
+            cloud=cloud,
+            gsd_m=gsd,
+            started=self._started,
+        )
+        with self._stages.stage("report"):
+            odm_layout.write_georeference(self._project, reconstruction)
+            odm_layout.write_images(self._project, captures)
+            odm_layout.write_cameras(self._project)
+            if not self._options.skip_report:
+                write_stats(self._project, made)
+        return self._ended(made)
+
+    def _ended(self, made: RunProducts) -> EngineSummary:
+        """The last words: log.json, and what is handed back."""
+        odm_layout.write_log(
+            self._project,
+            options=self._options.to_json(),
+            photos=made.photos,
+            version=version("uav-workflow"),
+            started=self._started,
+            stages=self._stages.times,
+        )
+        self._say(f"peak memory of the engine: {peak_memory_mib():.0f} MiB")
+        return EngineSummary(
+            photos=made.photos,
+            placed=made.placed,
+            missing=tuple(made.reconstruction.missing),
+            crs=made.reconstruction.crs,
+            gsd_m=made.gsd_m,
+            native_cell_m=made.surface.grid.pixel_m,
+            findings=tuple(made.findings),
+            stages=tuple(self._stages.times),
+            peak_memory_mib=peak_memory_mib(),
+        )
+
+    def _structure(self, captures: Sequence[Capture], report: StageReport) -> Reconstruction:
+        options, threads = self._options, self._options.threads
+        matching = MatchSettings(threads=threads)
+        if options.matcher_neighbors:
+            matching = MatchSettings(threads=threads, all_pairs_up_to=0, neighbours=options.matcher_neighbors)
+        settings = StructureSettings(
+            features=FeatureSettings(keypoints=options.keypoints, threads=threads), matching=matching, threads=threads
+        )
+        with TemporaryDirectory(prefix="structure-", dir=self._project) as work:
+            reconstruction = reconstruct(captures, Path(work), settings=settings, progress=report)
+        placed = len(captures) - len(reconstruction.missing)
+        self._say(f"{placed} of {len(captures)} captures placed")
+        if reconstruction.missing:
+            self._say(f"not placed: {', '.join(reconstruction.missing)}")
+        write_reconstruction(reconstruction, self._project / "opensfm" / "reconstruction.json")
+        # of a rig the band that carries the geometry, as ODM has it
+        primary = {capture.primary.name for capture in captures}
+        shots = tuple(shot for shot in reconstruction.shots if shot.image in primary)
+        write_shots(replace(reconstruction, shots=shots), self._project / "odm_report" / "shots.geojson")
+        return reconstruction
+
+    def _resolution(self, name: str, wanted_cm: float, gsd_m: float) -> float:
+        """Cell or pixel to make, metres."""
+        if self._options.ignore_gsd or wanted_cm / 100 >= FINEST * gsd_m:
+            return wanted_cm / 100
+        self._say(f"Maximum resolution set to {FINEST} of the ground sampling distance: {name} {wanted_cm} cm is finer")
+        return FINEST * gsd_m
+
+    def _height_models(self, surface: Surface, cell_m: float, report: StageReport) -> Float32:
+        """Write the height models that were asked for; the terrain, which the cloud needs in any case, is returned."""
+        grid = height_models.wanted_grid(surface.grid, cell_m)
+        folder = self._project / "odm_dem"
+        if self._options.dsm:
+            write_heights(folder / "dsm.tif", surface.dsm, surface.grid, grid, report=lambda share: report(share / 3))
+            write_interpolated(folder / "interpolated.tif", surface.dsm, surface.filled, surface.grid, grid)
+        settings = TerrainSettings(slope=self._options.smrf_slope, max_window_m=self._options.smrf_window)
+        terrain = build_terrain(surface, settings, lambda share: report((1 + share) / 3))
+        if self._options.dtm:
+            write_heights(folder / "dtm.tif", terrain, surface.grid, grid, report=lambda share: report((2 + share) / 3))
+        return terrain
+
+    def _cloud(self, surface: Surface, terrain: Float32, mosaic: MosaicFacts | None) -> CloudFacts:
+        path = self._project / "odm_georeferencing" / "odm_georeferenced_model.laz"
+        path.parent.mkdir(exist_ok=True)
+        colours = None
+        if mosaic is not None and mosaic.bands == ("red", "green", "blue"):
+            colours = picture_on_grid(mosaic.orthomosaic, surface.grid)
+        # ODM: 0 switches the filter off
+        settings = CloudSettings(deviations=self._options.pc_filter or 1e6)
+        facts = write_cloud(surface, terrain, path, colours=colours, settings=settings)
+        self._say(f"{facts.points} points in the cloud, {facts.outliers} outliers dropped")
+        return facts
+
+    def _orthomosaic(
+        self,
+        reconstruction: Reconstruction,
+        captures: Sequence[Capture],
+        surface: Surface,
+        gsd: float,
+        report: StageReport,
+    ) -> MosaicFacts:
+        pixel = self._resolution("orthophoto-resolution", self._options.orthophoto_resolution, gsd)
+        folder = self._project / "odm_orthophoto"
+        folder.mkdir(exist_ok=True)
+        return render_orthomosaic(
+            reconstruction,
+            band_layers(captures),
+            surface,
+            Grid.covering(surface.grid.bounds, pixel, surface.grid.crs),
+            folder / "odm_orthophoto.tif",
+            progress=report,
+        )
+
+
+_EVENED = warning(
+    "colours-evened",
+    "odm_orthophoto/odm_orthophoto.tif",
+    "texturing-skip-global-seam-leveling has no effect on 8-bit RGB photos: the mosaic is made to look at",
+    "upload photos of more than 8 bits to have their values kept",
+)
+
+
+def _is_picture(captures: Sequence[Capture]) -> bool:
+    return all(image.bits == 8 and image.band.name == "RGB" for capture in captures for image in capture.images)
+
+
+def picture_on_grid(path: Path, grid: Grid) -> NDArray[np.uint8]:
+    """Red, green and blue of a mosaic on a grid, (rows, columns, 3); black where it shows nothing."""
+    picture = np.zeros((*grid.shape, 3), np.uint8)
+    with on_grid(path, grid, "average") as mosaic:
+        for block in grid.blocks():
+            values = np.nan_to_num(mosaic.read(block, [1, 2, 3]))
+            picture[block.slices] = np.moveaxis(np.rint(values), 0, 2).astype(np.uint8)
+    return picture
+
+
+def band_layers(captures: Sequence[Capture]) -> list[BandLayer]:
+    """Photos by band, in the order of ODM's orthophoto; the bands of a capture share its primary image's name."""
+    layers: dict[str, dict[str, Path]] = {}
+    names: dict[str, str] = {}
+    centres: dict[str, float | None] = {}
+    for capture in captures:
+        for image in capture.images:
+            layers.setdefault(image.band.name, {})[image.name] = image.path
+            names[image.name] = capture.primary.name
+            centres[image.band.name] = image.band.centre_nm
+    return [
+        BandLayer(
+            name=band,
+            images=layers[band],
+            captures={image: names[image] for image in layers[band]},
+            centre_nm=centres[band],
+        )
+        for band in odm_layout.odm_band_order(list(layers))
+    ]

@@ -1,0 +1,206 @@
+"""The last adjustment of a block: onto its positions, and with the camera's own parameters freed within reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_workflow.domain.flight import Capture
+from uav_workflow.engine.adjustment import AdjustmentPriors, AdjustmentResult, adjust
+from uav_workflow.engine.alignment import align_to_positions
+from uav_workflow.engine.collinearity import intersect, project
+from uav_workflow.engine.mapping import Block
+from uav_workflow.engine.priors import PositionPriors, lens_prior
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationSettings:
+    """How far the camera may move away from its tags.
+
+    Attributes
+    ----------
+    focal_sigma : float
+        Standard deviation of the first guess, share of the focal length.
+    focal_guard : float
+        Beyond this share the photos do not determine the focal length: it goes back to the first guess.
+    principal_sigma : float
+        Standard deviation of the principal point, share of the longer side.
+    k3_sigma : float
+        Standard deviation of the third radial coefficient; 0 holds it.
+    max_residual_px : float
+        Observations further off are taken for wrong matches.
+    observations_per_cell : int
+        Tracks kept for the adjustment in each cell of an 8 x 6 mesh of every photo, longest first.
+    """
+
+    focal_sigma: float = 0.02
+    focal_guard: float = 0.05
+    principal_sigma: float = 0.01
+    k3_sigma: float = 0.0
+    max_residual_px: float = 4.0
+    observations_per_cell: int = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Calibration:
+    """The adjusted block and what happened to its cameras."""
+
+    adjustment: AdjustmentResult
+    points: FloatArray
+    prior_focal: FloatArray
+    guard_used: list[bool]
+    tracks_used: int
+    error_inflation: float
+
+
+def self_calibrate(
+    block: Block, captures: Sequence[Capture], positions: PositionPriors, settings: CalibrationSettings
+) -> Calibration:
+    """Adjust a free block onto its positions with self-calibration.
+
+    Parameters
+    ----------
+    block : Block
+        A free block; `intrinsics` hold the first guess of the focal length.
+    captures : sequence of Capture
+        One of each image of the block, in its order.
+    positions : PositionPriors
+        Likewise in the order of the block.
+    """
+    down, down_sigma = expected_down(captures)
+    expected_free = np.einsum("nij,ni->nj", block.rotations, down)
+    place = align_to_positions(block.centres, expected_free, positions.xyz, positions.sigma, down_sigma)
+    placed = block.transformed(place.scale, place.rotation, place.shift)
+    expected = _expected_lenses(block, captures)
+    priors = AdjustmentPriors(
+        positions=positions.xyz,
+        sigma=positions.sigma,
+        down=down,
+        down_sigma=down_sigma,
+        intrinsics=expected,
+        intrinsics_sigma=_lens_sigma(expected, settings),
+        pixel_sigma=1.0,
+    )
+    result = adjust(_thinned(placed, settings.observations_per_cell), priors, max_iterations=15, tolerance=1e-4)
+    limit, alike = settings.max_residual_px, 1.0
+    for _ in range(2):
+        scatter, alike = error_model(result, limit)
+        limit = min(settings.max_residual_px, max(1.0, 6 * scatter))
+        priors = replace(priors, pixel_sigma=alike * scatter)
+        result = adjust(_without_outliers(result, limit), priors, max_iterations=15, tolerance=1e-4)
+    guard_used = np.zeros(len(expected), bool)
+    for _ in range(len(expected) + 1):
+        result = adjust(_without_outliers(result, limit), priors)
+        away = np.abs(result.block.intrinsics[:, 0] / expected[:, 0] - 1) > settings.focal_guard
+        if not away.any():
+            break
+        guard_used |= away
+        result.block.intrinsics[guard_used, 0] = expected[guard_used, 0]
+        held = priors.intrinsics_sigma.copy()
+        held[guard_used, 0] = 0
+        priors = replace(priors, intrinsics_sigma=held)
+    return Calibration(
+        adjustment=result,
+        points=_all_points(placed, result.block, settings.max_residual_px),
+        prior_focal=expected[:, 0],
+        guard_used=[bool(used) for used in guard_used],
+        tracks_used=len(result.block.points),
+        error_inflation=alike,
+    )
+
+
+def _expected_lenses(block: Block, captures: Sequence[Capture]) -> FloatArray:
+    """What the tags say of each camera of the block, (m, 8)."""
+    first = [int(np.flatnonzero(block.camera_of == row)[0]) for row in range(len(block.intrinsics))]
+    return np.array([lens_prior(captures[i].primary) for i in first])
+
+
+def _lens_sigma(expected: FloatArray, settings: CalibrationSettings) -> FloatArray:
+    side = 2 * expected[:, 1:3].max(axis=1)
+    sigma = np.tile([0, 0, 0, 0.1, 0.1, settings.k3_sigma, 0.01, 0.01], (len(expected), 1)).astype(float)
+    sigma[:, 0] = settings.focal_sigma * expected[:, 0]
+    sigma[:, 1] = sigma[:, 2] = settings.principal_sigma * side
+    return sigma
+
+
+def expected_down(captures: Sequence[Capture]) -> tuple[FloatArray, float]:
+    """Straight down in each camera's frame (n, 3), from its attitude, else along the view; and its sigma in radians."""
+    down = np.tile([0.0, 0.0, 1.0], (len(captures), 1))
+    attitudes = [capture.attitude for capture in captures]
+    for i, attitude in enumerate(attitudes):
+        if attitude is not None:
+            pitch, roll = np.radians(attitude.pitch_deg), np.radians(attitude.roll_deg)
+            down[i] = np.cos(pitch) * np.sin(roll), np.cos(pitch) * np.cos(roll), -np.sin(pitch)
+    sigma_deg = 5.0 if all(attitude is not None for attitude in attitudes) else 15.0
+    return down, float(np.radians(sigma_deg))
+
+
+def _thinned(block: Block, per_cell: int) -> Block:
+    """The longest tracks, spread over every photo; a track that is kept is kept whole."""
+    length = np.bincount(block.obs_point, minlength=len(block.points))[block.obs_point]
+    size = 2 * block.intrinsics[block.camera_of[block.obs_image], 1:3]
+    cell = np.clip((block.obs_xy / size * (8, 6)).astype(np.int64), 0, (7, 5))
+    place = block.obs_image * 48 + cell[:, 1] * 8 + cell[:, 0]
+    order = np.lexsort((block.obs_point, -length, place))
+    first = np.searchsorted(place[order], place[order])
+    chosen = np.zeros(len(block.points), bool)
+    chosen[block.obs_point[order[np.arange(len(order)) - first < per_cell]]] = True
+    return block.with_observations(chosen[block.obs_point])
+
+
+def _without_outliers(result: AdjustmentResult, limit_px: float) -> Block:
+    error = np.linalg.norm(result.residuals, axis=1)
+    return result.block.with_observations(error < limit_px)
+
+
+def error_model(result: AdjustmentResult, limit_px: float) -> tuple[float, float]:
+    """Scatter of the residuals (pixels, each axis; from their median), and how much alike they are within a photo.
+
+    Rolling shutter, refraction and moving leaves shift whole regions of a photo, so its observations say less than
+    their number. Measured by the design effect (Kish, 1965): the variance of the mean residual in the cells of a 4 x 3
+    mesh, over that of independent errors. Independent errors would be trusted by its root; as the same
+    pattern comes back in photo after photo, it is taken whole. Between 1 and 10.
+    """
+    block = result.block
+    error = np.linalg.norm(result.residuals, axis=1)
+    good = error < limit_px
+    if not good.any():
+        return limit_px, 1.0
+    scatter = max(0.01, 1.4826 * float(np.median(np.abs(result.residuals[good]))))
+    variance = max(1e-4, float((error[good] ** 2).mean()))
+    size = 2 * block.intrinsics[block.camera_of[block.obs_image], 1:3]
+    cell = np.clip((block.obs_xy / size * (4, 3)).astype(np.int64), 0, (3, 2))
+    place = (block.obs_image * 12 + cell[:, 1] * 4 + cell[:, 0])[good]
+    count = np.bincount(place)
+    total = np.stack([np.bincount(place, column) for column in result.residuals[good].T], axis=1)
+    filled = count >= 8
+    if filled.sum() < 12:
+        return scatter, 4.0
+    effect = float(((total[filled] ** 2).sum(axis=1) / count[filled]).mean() / variance)
+    return scatter, float(np.clip(effect, 1.0, 10.0))
+
+
+def _all_points(placed: Block, adjusted: Block, limit_px: float) -> FloatArray:
+    """Every track of the block, intersected anew with the adjusted cameras; bad ones left out."""
+    block = intersect(
+        Block(
+            names=adjusted.names,
+            camera_of=adjusted.camera_of,
+            intrinsics=adjusted.intrinsics,
+            rotations=adjusted.rotations,
+            centres=adjusted.centres,
+            points=placed.points,
+            obs_image=placed.obs_image,
+            obs_point=placed.obs_point,
+            obs_xy=placed.obs_xy,
+        )
+    )
+    projected, depth = project(block)
+    bad = (np.linalg.norm(projected - block.obs_xy, axis=1) > limit_px) | (depth <= 0)
+    seen_well = np.bincount(block.obs_point[bad], minlength=len(block.points)) == 0
+    return np.asarray(block.points[seen_well])

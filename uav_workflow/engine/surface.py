@@ -1,0 +1,273 @@
+"""The surface model: from placed photos to a height grid."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_workflow.domain.grid import Grid
+from uav_workflow.domain.reconstruction import Reconstruction
+from uav_workflow.engine.dense import MatchSettings, match_pair
+from uav_workflow.engine.filling import block_quantile, enlarged_rows, fill_smooth, smoothed
+from uav_workflow.engine.fusion import Fused, HeightSpool, drop_speckles
+from uav_workflow.engine.guide import (
+    Guide,
+    grid_over,
+    guide_from_points,
+    guide_from_surface,
+    refined_cells,
+    resampled,
+    seen_twice,
+)
+from uav_workflow.engine.heightmap import HeightMap
+from uav_workflow.engine.pairs import StereoPair, choose_pairs
+from uav_workflow.engine.photo_cache import LeastRecent, read_grey
+from uav_workflow.engine.views import Float32, View, ground_sample_distance, views_of
+from uav_workflow.errors import EngineError
+
+Progress = Callable[[float], None]
+Bool = NDArray[np.bool_]
+
+_PATCH = 32
+"""Cells a side of the neighbourhood in which measured cells must be many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceSettings:
+    """What changes a surface.
+
+    Attributes
+    ----------
+    full_resolution : bool
+        Match photos as they are instead of at half size: four times the work, half the noise.
+    wanted_estimates : float
+        Pairs that should see a cell, weighed by their geometry.
+    max_pairs_per_photo : float
+        Bound of the number of pairs.
+    fewest_estimates : int
+        Cells on which fewer pairs agree stay holes.
+    threads : int
+        Threads of the matcher.
+    cache_mib : int
+        Memory for decoded photos.
+    """
+
+    full_resolution: bool = False
+    wanted_estimates: float = 7.0
+    max_pairs_per_photo: float = 3.0
+    fewest_estimates: int = 1
+    threads: int = 2
+    cache_mib: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """A surface model on its grid; arrays (rows, columns).
+
+    Attributes
+    ----------
+    dsm : float32
+        Heights, metres; NaN where nothing was measured.
+    filled : float32
+        The same with holes bridged inside the measured area; NaN outside.
+    views : uint8
+        Stereo estimates that agree on the cell.
+    spread : float32
+        Standard deviation of these, metres; NaN in holes.
+    facts : mapping
+        gsd_m, pairs, cells_measured.
+    """
+
+    grid: Grid
+    offset: tuple[float, float]
+    dsm: Float32
+    filled: Float32
+    views: NDArray[np.uint8]
+    spread: Float32
+    facts: Mapping[str, float]
+
+    @property
+    def relief(self) -> HeightMap:
+        """The filled heights in the reconstruction's frame."""
+        return HeightMap.on(self.grid, self.offset, self.filled)
+
+
+def build_surface(
+    reconstruction: Reconstruction,
+    images: Mapping[str, Path],
+    *,
+    cell_m: float | None = None,
+    settings: SurfaceSettings | None = None,
+    progress: Progress | None = None,
+) -> Surface:
+    """Surface model by dense matching of pairs and fusion, coarse first, then fine around the coarse surface.
+
+    Parameters
+    ----------
+    images : mapping
+        File name to path; photos not named here are not used (of a rig: one band's).
+    cell_m : float, optional
+        Cell, metres; two ground sample distances when absent.
+    progress : callable, optional
+        Called with the share done, 0 - 1.
+
+    Raises
+    ------
+    EngineError
+        Fewer than two photos, no tie points, or no pair that overlaps.
+    """
+    settings = settings or SurfaceSettings()
+    views = views_of(reconstruction, images)
+    if len(views) < 2:
+        raise EngineError(f"a surface needs two placed photos, there are {len(views)}")
+    gsd = ground_sample_distance(reconstruction, views)
+    matcher = _Matcher(views, images, settings, progress or (lambda share: None))
+    guide = guide_from_points(np.ascontiguousarray(reconstruction.points, float), views, gsd)
+    # the outline follows the broad shape of the land: a crown at its edge would tear it
+    land = refined_cells(guide.relief, 16 * gsd)
+    wanted = seen_twice(land, views)
+    factors = _factors(views, 1 if settings.full_resolution else 2)
+    coarser: list[HeightMap] = []
+    for factor in factors[:-1]:
+        guide, measured = _refined(matcher, guide, reconstruction, 2 * factor * gsd, factor)
+        coarser.append(measured)
+    grid = grid_over(land, wanted, cell_m or 2 * gsd, reconstruction.crs, reconstruction.offset)
+    frame = HeightMap.on(grid, reconstruction.offset, np.broadcast_to(np.float32(0), grid.shape))
+    fused = matcher.fused(guide, frame, factors[-1], noise=gsd * factors[-1])
+    _take_coarser(fused, coarser, frame)
+    area = resampled(replace(land, heights=wanted.astype(np.float32)), frame).heights > 0.5
+    fused.drop(~area)
+    return Surface(
+        grid=grid,
+        offset=reconstruction.offset,
+        dsm=fused.heights,
+        filled=_filled(fused, area, frame.cell),
+        views=fused.views,
+        spread=fused.spread,
+        facts={
+            "gsd_m": gsd,
+            "pairs": matcher.pair_count,
+            "measured_share": float(np.isfinite(fused.heights[area]).mean()),
+        },
+    )
+
+
+class _Matcher:
+    """The photos of one surface and how they are matched."""
+
+    def __init__(
+        self, views: list[View], images: Mapping[str, Path], settings: SurfaceSettings, progress: Progress
+    ) -> None:
+        self._views, self._images, self._settings, self._progress = views, images, settings, progress
+        self._cache: LeastRecent[NDArray[np.uint8]] = LeastRecent(settings.cache_mib << 20, lambda grey: grey.nbytes)
+        self._done = 0.0
+        self.pair_count = 0
+
+    def fused(self, guide: Guide, frame: HeightMap, factor: int, noise: float) -> Fused:
+        """Heights on `frame` from all pairs, photos ``factor`` times smaller."""
+        pairs = self._pairs(guide)
+        self.pair_count = len(pairs)
+        # work falls with the square of the reduction: the finer levels take what the coarser ones left
+        share = (1.0 - self._done) * (0.25 if factor > 2 else 1.0)
+        before = cv2.getNumThreads()
+        cv2.setNumThreads(self._settings.threads)
+        try:
+            with tempfile.TemporaryDirectory(prefix="uav-surface-") as folder:
+                spool = HeightSpool(Path(folder))
+                for k, pair in enumerate(pairs):
+                    photos = self._photo(pair.left.image, factor), self._photo(pair.right.image, factor)
+                    found = match_pair(pair, photos, guide, frame, MatchSettings(factor=factor))
+                    if found is not None:
+                        spool.add(found)
+                    self._progress(self._done + share * (k + 1) / (len(pairs) + 1))
+                fused = spool.fuse(frame.heights.shape, self._settings.fewest_estimates)
+        finally:
+            cv2.setNumThreads(before)
+        self._done += share
+        self._progress(self._done)
+        drop_speckles(fused, frame.cell, noise)
+        return fused
+
+    def _pairs(self, guide: Guide) -> list[StereoPair]:
+        pairs = choose_pairs(
+            self._views,
+            guide.relief.samples(8000),
+            wanted=self._settings.wanted_estimates,
+            max_pairs_per_photo=self._settings.max_pairs_per_photo,
+        )
+        if not pairs:
+            raise EngineError("no two photos overlap at a usable angle: fly with more overlap")
+        return sorted(pairs, key=lambda pair: (pair.left.image, pair.right.image))
+
+    def _photo(self, image: str, factor: int) -> NDArray[np.uint8]:
+        return self._cache.get(f"{factor}/{image}", lambda: read_grey(self._images[image], factor))
+
+
+def _factors(views: list[View], fine: int) -> list[int]:
+    """Reductions from coarse to fine; at the coarsest a photo still has 250 pixels a side, enough to find hills."""
+    side = float(np.median([min(view.lens[9], view.lens[10]) for view in views]))
+    return [factor for factor in (8, 4, 2, 1) if factor == fine or (factor > fine and side / factor >= 250)]
+
+
+def _refined(
+    matcher: _Matcher, guide: Guide, reconstruction: Reconstruction, cell: float, factor: int
+) -> tuple[Guide, HeightMap]:
+    """A better guide, and what was measured for it (NaN in holes)."""
+    grid = Grid.covering(_bounds(guide.relief, reconstruction.offset), cell, reconstruction.crs)
+    frame = HeightMap.on(grid, reconstruction.offset, np.zeros(grid.shape, np.float32))
+    outside = resampled(guide.relief, frame)
+    measured = replace(frame, heights=matcher.fused(guide, frame, factor, noise=cell / 2).heights)
+    return guide_from_surface(measured, outside, noise=cell / 2 / 0.35), measured
+
+
+def _bounds(relief: HeightMap, offset: tuple[float, float]) -> tuple[float, float, float, float]:
+    rows, columns = relief.heights.shape
+    x, y = relief.x0 + offset[0], relief.y0 + offset[1]
+    return x, y - rows * relief.cell, x + columns * relief.cell, y
+
+
+def _take_coarser(fused: Fused, coarser: list[HeightMap], frame: HeightMap) -> None:
+    """Holes take what was measured on smaller photos, as one estimate whose spread is that level's cell. In place."""
+    for level in reversed(coarser):
+        lower = resampled(level, frame).heights
+        use = np.isnan(fused.heights) & np.isfinite(lower)
+        fused.heights[use], fused.views[use], fused.spread[use] = lower[use], 1, level.cell
+
+
+def _filled(fused: Fused, area: Bool, cell: float) -> Float32:
+    """Holes bridged from what was measured around them; NaN outside `area`.
+
+    Where few cells around agree with each other (crowns matched by chance here and there) single heights are noise,
+    and photos projected on them would swirl: there an even surface through their medians is taken.
+    """
+    filled = fill_smooth(fused.heights)
+    fine, broad = _PATCH // 4, _PATCH // 2
+    medians = fill_smooth(block_quantile(fused.heights, fine, 0.5))
+    even = smoothed(fill_smooth(block_quantile(fused.heights, broad, 0.5)), 1.2)
+    rows, columns = filled.shape
+    step = 16 * _PATCH
+    for first in range(0, rows, step):
+        last = min(rows, first + step)
+        trust = _trust(fused, medians, cell, (first, last))
+        level = enlarged_rows(even, broad, (first // broad, -(-last // broad)))[: last - first, :columns]
+        filled[first:last] = filled[first:last] * trust + level * (1 - trust)
+    filled[~area] = np.nan
+    return filled
+
+
+def _trust(fused: Fused, medians: Float32, cell: float, rows: tuple[int, int]) -> Float32:
+    """0 - 1: how many cells around were measured by three pairs or lie near the median of their block."""
+    factor = _PATCH // 4
+    top, bottom = max(0, rows[0] - _PATCH), min(len(fused.heights), rows[1] + _PATCH)
+    heights, views = fused.heights[top:bottom], fused.views[top:bottom]
+    level = enlarged_rows(medians, factor, (top // factor, -(-bottom // factor)))[: len(heights), : heights.shape[1]]
+    with np.errstate(invalid="ignore"):
+        sure = (views >= 3) | (np.abs(heights - level) <= 4 * cell)
+    density = cv2.boxFilter(sure.astype(np.float32), -1, (_PATCH, _PATCH), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(np.clip((density - 0.5) / 0.3, 0, 1), np.float32)[rows[0] - top : rows[1] - top]

@@ -1,0 +1,140 @@
+"""One engine at work in a process group of its own: started, listened to, ended for good."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MARK = "UAV_NODE_TASK"
+"""Environment variable by which an engine's processes are found again, whatever became of their parent."""
+
+POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How an engine ended: its exit code as a shell tells it (128 + signal), and what it said was the reason."""
+
+    code: int
+    reason: str = ""
+
+
+class EngineProcess:
+    """The engine on one task.
+
+    Its console goes straight into ``task_output.txt``; progress (0 - 100) comes through a pipe, one number a line.
+    It holds the reading end of another pipe: when the node dies, however it dies, that pipe closes and the engine
+    ends itself with its whole group.
+    """
+
+    def __init__(self, command: Sequence[str], project: Path, mark: str) -> None:
+        self._command = command
+        self._project = project
+        self._mark = mark
+        self._process: asyncio.subprocess.Process | None = None
+        self._unwanted = False
+
+    async def run(self, on_progress: Callable[[float], None]) -> Exit:
+        """Start the engine and wait for its end."""
+        read_end, write_end = os.pipe()
+        console = (self._project / "task_output.txt").open("ab")
+        reason_file = self._project / "failure.txt"
+        reason_file.unlink(missing_ok=True)
+        scratch = self._project / "tmp"
+        scratch.mkdir(exist_ok=True)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                str(self._project),
+                "--progress-fd",
+                str(write_end),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=console,
+                stderr=asyncio.subprocess.STDOUT,
+                pass_fds=(write_end,),
+                start_new_session=True,
+                env={**os.environ, MARK: self._mark, "TMPDIR": str(scratch.resolve()), "PYTHONUNBUFFERED": "1"},
+            )
+        except OSError as exc:
+            os.close(read_end)
+            return Exit(-1, f"Could not start process ({exc})")
+        finally:
+            os.close(write_end)
+            console.close()
+        listener = asyncio.create_task(_listen(read_end, on_progress))
+        try:
+            if self._unwanted:  # cancelled while it was being started
+                await self._end_group()
+            code = await self._process.wait()
+            await self._end_group()
+        finally:
+            listener.cancel()
+            shutil.rmtree(scratch, ignore_errors=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await listener
+        reason = reason_file.read_text("utf-8").strip() if reason_file.exists() else ""
+        return Exit(code if code >= 0 else 128 - code, reason)
+
+    async def end(self) -> None:
+        """End the engine and everything it started; returns when nothing of it is left."""
+        self._unwanted = True
+        await self._end_group()
+
+    async def _end_group(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        await asyncio.to_thread(end_marked, self._mark)
+
+
+def end_marked(mark: str) -> None:
+    """Kill every process that carries the mark; returns when none runs any more.
+
+    There is nothing an engine would have to put in order: its scratch files lie in the project's ``tmp``.
+    """
+    while alive := _marked(mark):
+        for process in alive:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        # psutil's own wait would reap the engine before the event loop sees its end
+        while any(_lives(process) for process in alive):
+            time.sleep(POLL_S)
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ().get(MARK) == mark and _lives(process):
+                found.append(process)
+    return found
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+async def _listen(read_end: int, on_progress: Callable[[float], None]) -> None:
+    reader = asyncio.StreamReader()
+    with os.fdopen(read_end, "rb", buffering=0) as pipe:
+        transport, _protocol = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        try:
+            while line := await reader.readline():
+                with contextlib.suppress(ValueError):
+                    on_progress(min(100.0, max(0.0, float(line))))
+        finally:
+            transport.close()

@@ -1,0 +1,38 @@
+"""Why an engine failed, in words for the client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from uav_workflow.node.engine_process import Exit
+
+DISK_FULL = 28
+"""Exit code of our engine when a write found no space (the number of ENOSPC)."""
+
+_BY_CODE = {
+    1: "Cannot process dataset",
+    3: "Installation issue",
+    DISK_FULL: "The node's disk is full",
+    132: "Unsupported CPU",
+    134: "Cannot process dataset",
+    137: "Not enough memory",
+    139: "Cannot process dataset",
+}
+
+
+def failure_message(ended: Exit, output: Sequence[str]) -> str:
+    """Message for status 30: NodeODM's words for the exit code, then the engine's own reason.
+
+    Never empty: without a reason the last line of the output stands in.
+    """
+    if ended.code < 0:
+        return ended.reason
+    text = _BY_CODE.get(ended.code, f"Processing failed ({ended.code})")
+    if ended.code == 137:
+        return (
+            f"{text} (137): the system killed the engine. Use fewer or smaller photos, a lower pc-quality or "
+            "feature-quality, max-concurrency 1, or a node with more memory"
+        )
+    last = next((line for line in reversed(output) if line.strip()), "")
+    reason = ended.reason or last
+    return f"{text}: {reason}" if reason else text

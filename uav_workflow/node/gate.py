@@ -1,0 +1,77 @@
+"""What every request passes: the token, CORS, and the clock that says when the node was last needed."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from urllib.parse import parse_qs
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from uav_workflow.node.answers import answer
+from uav_workflow.node.refusal import Refusal
+
+OPEN_PATHS = frozenset({"/", "/swagger.json", "/auth/info", "/auth/login", "/auth/register"})
+METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
+
+
+class Gate:
+    """ASGI middleware around the whole application.
+
+    Attributes
+    ----------
+    last_request : float
+        Monotonic time of the last request that was let in.
+    open_requests : int
+        Requests being answered now (a long download counts until its last byte).
+    """
+
+    def __init__(self, app: ASGIApp, token: str = "") -> None:
+        self._app = app
+        self._token = token.encode()
+        self.last_request = time.monotonic()
+        self.open_requests = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_origin(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Access-Control-Allow-Origin"] = "*"
+            await send(message)
+
+        if scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers=_preflight(scope))(scope, receive, send_with_origin)
+        elif scope["path"] not in OPEN_PATHS and not self._token_matches(scope):
+            refusal = Refusal("Invalid authentication token: token does not match.")
+            await answer(refusal.document())(scope, receive, send_with_origin)
+        else:
+            await self._let_in(scope, receive, send_with_origin)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.open_requests += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.open_requests -= 1
+            self.last_request = time.monotonic()
+
+    def _token_matches(self, scope: Scope) -> bool:
+        """Compared in constant time; without a token of our own any is welcome."""
+        if not self._token:
+            return True
+        given = parse_qs(scope["query_string"], keep_blank_values=True).get(b"token", [])
+        return len(given) == 1 and hmac.compare_digest(given[0], self._token)
+
+
+def _preflight(scope: Scope) -> dict[str, str]:
+    wanted = dict(scope["headers"]).get(b"access-control-request-headers", b"").decode("latin-1")
+    return {
+        "Access-Control-Allow-Methods": METHODS,
+        **({"Access-Control-Allow-Headers": wanted} if wanted else {}),
+    }
