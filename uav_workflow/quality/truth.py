@@ -26,8 +26,9 @@ SHADOWLESS = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure: reached or missed."""
+    """One figure: reached or missed. `kind` is the product it speaks of."""
 
+    kind: str
     what: str
     value: float
     bound: float
@@ -43,6 +44,7 @@ class Row:
         """Plain dictionary for JSON."""
         value = self.value if np.isfinite(self.value) else None
         return {
+            "kind": self.kind,
             "what": self.what,
             "value": value,
             "bound": self.bound,
@@ -105,7 +107,9 @@ def compare(flight_folder: Path, products: Mapping[str, Product], captures: int)
     truth = Truth.read(flight_folder)
     centres = camera_centres(products["reconstruction"])
     similarity, placed = _camera_similarity(centres, truth)
-    rows = [Row(what="captures placed", value=placed / captures, bound=1.0, unit="1", at_least=True)]
+    rows = [
+        Row(kind="reconstruction", what="captures placed", value=placed / captures, bound=1.0, unit="1", at_least=True)
+    ]
     checks: dict[str, Callable[[Product], list[Row]]] = {
         "orthomosaic": lambda product: [_covered(product, centres)],
         "dsm": lambda product: [_dsm_spread(product, truth, similarity)],
@@ -117,7 +121,7 @@ def compare(flight_folder: Path, products: Mapping[str, Product], captures: int)
         if kind in products:
             rows += check(products[kind])
         else:
-            rows.append(Row(what=f"{kind} made", value=0.0, bound=1.0, unit="1", at_least=True))
+            rows.append(Row(kind=kind, what=f"{kind} made", value=0.0, bound=1.0, unit="1", at_least=True))
     return rows
 
 
@@ -157,7 +161,9 @@ def covered_share(orthomosaic: Product, centres: Mapping[str, FloatArray]) -> fl
 
 def _covered(orthomosaic: Product, centres: Mapping[str, FloatArray]) -> Row:
     value = covered_share(orthomosaic, centres)
-    return Row(what="hull of camera positions covered", value=value, bound=0.97, unit="1", at_least=True)
+    return Row(
+        kind="orthomosaic", what="hull of camera positions covered", value=value, bound=0.97, unit="1", at_least=True
+    )
 
 
 def _dsm_spread(dsm: Product, truth: Truth, similarity: Similarity) -> Row:
@@ -173,7 +179,7 @@ def _dsm_spread(dsm: Product, truth: Truth, similarity: Similarity) -> Row:
     error = moved[open_ground, 2] - heights[0][row[open_ground], col[open_ground]]
     error = error[np.isfinite(error)]
     spread = 1.4826 * float(np.median(np.abs(error - np.median(error)))) if error.size > 100 else float("nan")
-    return Row(what="DSM on open ground, NMAD", value=spread / truth.gsd_m, bound=1.0, unit="GSD")
+    return Row(kind="dsm", what="DSM on open ground, NMAD", value=spread / truth.gsd_m, bound=1.0, unit="GSD")
 
 
 def _minimum_filter_bare(canopy: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -205,7 +211,15 @@ def _reflectance_error(reflectance: Product, truth: Truth, similarity: Similarit
             made = sums[bands.index(name)][good] / counts[good]
             errors[name] = float(np.sqrt(np.mean((made - wanted[index][good]) ** 2))) if good.any() else float("nan")
     worst = max(errors, key=lambda name: errors[name])
-    return [Row(what=f"reflectance on 0.5 m blocks, RMSE of {worst}", value=errors[worst], bound=0.03, unit="1")]
+    return [
+        Row(
+            kind="reflectance",
+            what=f"reflectance on 0.5 m blocks, RMSE of {worst}",
+            value=errors[worst],
+            bound=0.03,
+            unit="1",
+        )
+    ]
 
 
 def _sum_by_block(
@@ -260,7 +274,9 @@ def _plot_errors(plots: Product, truth: Truth) -> list[Row]:
         ]
         complete = len(error) == len(true)
         value = float(np.sqrt(np.mean(np.square(error)))) if complete else float("nan")
-        rows.append(Row(what=f"{what} ({len(error)} of {len(true)} plots)", value=value, bound=bound, unit=unit))
+        rows.append(
+            Row(kind="plots", what=f"{what} ({len(error)} of {len(true)} plots)", value=value, bound=bound, unit=unit)
+        )
     return rows
 
 
@@ -269,7 +285,7 @@ def _biomass_error(biomass: Product) -> list[Row]:
     card = json.loads(biomass.file("model.json").read_text(encoding="utf-8"))
     value = card.get("leave_one_out", {}).get("rrmse_percent")
     number = float(value) if isinstance(value, int | float) else float("nan")
-    return [Row(what="biomass, leave-one-out rRMSE", value=number, bound=40.0, unit="%")]
+    return [Row(kind="biomass", what="biomass, leave-one-out rRMSE", value=number, bound=40.0, unit="%")]
 
 
 def _sample(path: Path, count: int) -> FloatArray:

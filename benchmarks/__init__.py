@@ -1,0 +1,1 @@
+"""Measured figures, on seeds no test and no development uses. Run: ``python -m benchmarks``."""

@@ -1,0 +1,114 @@
+"""What a simulated flight is asked for, how wrong its tags are, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from uav_workflow.domain.product import Json
+from uav_workflow.errors import UsageError
+from uav_workflow.simulation.sky import Sky
+
+SENSORS = {"rgb": "dji_rgb", "rededge": "micasense_rededge"}
+"""Sensors that can fly, and the name of their profile in flight.yaml."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationOptions:
+    """A flight to simulate.
+
+    Attributes
+    ----------
+    sensor : str
+        ``rgb`` or ``rededge``.
+    captures : int
+        Survey captures; a rig adds one panel capture before and one after.
+    gsd_cm : float
+        Ground sampling distance over the site's mean height.
+    seed : int
+        Of the flight: cameras, tags, GPS, sky, noise.
+    scene_seed : int or None
+        Of the site and its ground survey; `seed` when absent. Flights with one scene seed see one meadow and one set
+        of plots.
+    image_size : (width, height) or None
+        Pixels; the sensor's own when absent. The field of view stays.
+    plots, harvested : int
+        Ground plots of 1 m2, and how many of them are cut.
+    plots_within : (width, height) or None
+        Metres around the site's centre in which plots lie; the block of camera positions when absent.
+    control_points : int
+        Surveyed points written to gcp_list.txt, every third one a check point.
+    ppk : bool
+        Write post-processed positions (2 cm horizontally, 4 cm vertically) to geo.txt.
+    texel_m : float or None
+        Texel of the scene; 0.005 m up to 2.5 cm GSD when absent.
+    """
+
+    sensor: str = "rgb"
+    captures: int = 24
+    gsd_cm: float = 1.5
+    seed: int = 1
+    scene_seed: int | None = None
+    sky: Sky = Sky.CLEAR
+    plots: int = 20
+    harvested: int = 12
+    plots_within: tuple[float, float] | None = None
+    control_points: int = 0
+    ppk: bool = False
+    image_size: tuple[int, int] | None = None
+    forward_overlap: float = 0.80
+    side_overlap: float = 0.75
+    texel_m: float | None = None
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.sensor not in SENSORS:
+            raise UsageError(f"no simulated sensor '{self.sensor}'; there are {', '.join(SENSORS)}")
+        if not 0.2 <= self.gsd_cm <= 20:
+            raise UsageError(f"GSD {self.gsd_cm:g} cm is outside what the scene can show (0.2 - 20 cm)")
+        if self.captures < 1:
+            raise UsageError("a flight needs at least one capture")
+        if not 0 <= self.harvested <= self.plots:
+            raise UsageError(f"{self.harvested} harvested plots of {self.plots} plots is impossible")
+
+    @property
+    def scene(self) -> int:
+        """Seed of the scene."""
+        return self.seed if self.scene_seed is None else self.scene_seed
+
+    @property
+    def texel(self) -> float:
+        """Side of a texel, metres: a whole number of them makes 5 cm."""
+        if self.texel_m is not None:
+            return self.texel_m
+        return 0.005 if self.gsd_cm <= 2.5 else 0.01 if self.gsd_cm <= 5 else 0.025
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationSummary:
+    """What was made: shares of the scene, errors put into the tags, time spent."""
+
+    out: Path
+    sensor: str
+    captures: int
+    megapixel_bands: float
+    shares: Mapping[str, float]
+    """Of the scene: mixed pixels at 2 cm, each class, cover and height ranges, steepest slope."""
+    errors: Mapping[str, float]
+    """Largest error of every kind of tag and of every kind of ground observation."""
+    cpu_s_per_megapixel_band: float
+    facts: Mapping[str, Json] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        """Plain dictionary for JSON."""
+        return {
+            "out": str(self.out),
+            "sensor": self.sensor,
+            "captures": self.captures,
+            "megapixel_bands": round(self.megapixel_bands, 3),
+            "shares": {key: round(value, 4) for key, value in self.shares.items()},
+            "errors": {key: round(value, 4) for key, value in self.errors.items()},
+            "cpu_s_per_megapixel_band": round(self.cpu_s_per_megapixel_band, 3),
+            **self.facts,
+        }
