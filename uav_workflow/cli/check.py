@@ -72,17 +72,10 @@ def _condensed(findings: Sequence[Finding]) -> list[Finding]:
         seen[finding.code] += 1
         more = counts[finding.code] - _SHOWN
         if seen[finding.code] <= _SHOWN or more == 1:
-            shown.append(_plain(finding))
+            shown.append(finding)
         elif seen[finding.code] == _SHOWN + 1:
             shown.append(replace(finding, where="…", message=f"{more} more like this; --json lists them all", hint=""))
     return shown
-
-
-def _plain(finding: Finding) -> Finding:
-    """Finding whose brackets (``IMG[1].JPG``) are text and no console markup."""
-    from rich.markup import escape
-
-    return replace(finding, where=escape(finding.where), message=escape(finding.message), hint=escape(finding.hint))
 
 
 def summary_lines(summary: dict[str, object]) -> list[str]:

@@ -51,10 +51,10 @@ def demo(
             workspace,
             load_recipe(),
             workers=workers,
-            progress=lambda _share, text: log.print(f"[dim]  {text}[/]"),
+            progress=lambda _share, text: log.print(f"  {text}", style="dim", markup=False),
         )
         for kind, reason in result.not_made.items():
-            log.print(f"[yellow]{name}: {kind} was not made: {reason}[/]")
+            log.print(f"{name}: {kind} was not made: {reason}", style="yellow", markup=False)
         rows[name] = compare(folder, result.products, flight.options.captures) if result.complete else []
         if "report" in result.products:
             reports[name] = str(result.products["report"].file("report.html"))

@@ -59,7 +59,7 @@ def main() -> None:
     except UavWorkflowError as exc:
         if isinstance(exc, FlightDataError) and exc.findings:
             log.print(findings_table(exc.findings))
-        log.print(f"[red]uav: {exc}[/]", markup=True)
+        log.print(f"uav: {exc}", style="red", markup=False)
         sys.exit(exit_status(exc))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from uav_workflow.findings import Finding, Level, by_weight
 
@@ -60,6 +61,7 @@ def findings_table(findings: Iterable[Finding]) -> Table:
         table.add_column(column, overflow="fold")
     for finding in by_weight(findings):
         text = finding.message + (f" → {finding.hint}" if finding.hint else "")
-        colour = _COLOURS[finding.level]
-        table.add_row(f"[{colour}]{finding.level}[/]", finding.code, finding.where, text)
+        # a file may be called IMG[1].JPG: brackets are text here, no markup
+        level = Text(finding.level, style=_COLOURS[finding.level])
+        table.add_row(level, Text(finding.code), Text(finding.where), Text(text))
     return table

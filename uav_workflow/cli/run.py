@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from uav_workflow.cli.output import Exit, JsonFlag, emit, findings_table, follow_tasks, log, out
 
@@ -45,7 +46,7 @@ def run(
             until=until,
             scheduler=scheduler or machine.scheduler,
             workers=workers or machine.workers,
-            progress=lambda _share, text: log.print(f"[dim]{text}[/]"),
+            progress=lambda _share, text: log.print(text, style="dim", markup=False),
         )
     except FlightDataError as exc:
         if not json_:
@@ -66,9 +67,9 @@ def _print(result: RunResult) -> None:
     table.add_column("product")
     table.add_column("where, or why not", overflow="fold")
     for kind, product in result.products.items():
-        table.add_row(kind, str(product.path))
+        table.add_row(kind, Text(str(product.path)))
     for kind, reason in result.not_made.items():
-        table.add_row(f"[yellow]{kind}[/]", f"not made: {reason}")
+        table.add_row(Text(kind, style="yellow"), Text(f"not made: {reason}"))
     out.print(table)
     out.print(f"flight {result.flight}: {'complete' if result.complete else 'incomplete'}")
 

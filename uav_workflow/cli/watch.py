@@ -35,7 +35,7 @@ def watch(
         for arrival in list(box.arrivals()):
             outcome, flight = _run(arrival.folder, root, machine)
             box.remember(arrival, outcome, flight)
-            log.print(f"{arrival.folder.name}: {outcome}" + (f" ({flight})" if flight else ""))
+            log.print(f"{arrival.folder.name}: {outcome}" + (f" ({flight})" if flight else ""), markup=False)
         if once:
             return
         time.sleep(every)
@@ -53,7 +53,7 @@ def _run(folder: Path, workspace: Path, machine: Settings) -> tuple[str, str | N
             load_recipe(),
             scheduler=machine.scheduler,
             workers=machine.workers,
-            progress=lambda _share, text: log.print(f"[dim]{folder.name}: {text}[/]"),
+            progress=lambda _share, text: log.print(f"{folder.name}: {text}", style="dim", markup=False),
         )
     except FlightDataError as exc:
         log.print(findings_table(exc.findings))

@@ -358,6 +358,7 @@ def _tiled(
         "bigtiff": "IF_SAFER",
         "sparse_ok": True,
         "interleave": "pixel" if len(bands) <= 4 else "band",
+        "photometric": "RGB" if len(bands) == 4 and dtype == "uint8" else "MINISBLACK",
     }
     with rasterio.Env(GDAL_NUM_THREADS="2"):
         try:
@@ -373,5 +374,7 @@ def _tiled(
 
 
 def _interpretation(bands: tuple[str, ...]) -> list[ColorInterp]:
-    colours = {"red": ColorInterp.red, "green": ColorInterp.green, "blue": ColorInterp.blue, "alpha": ColorInterp.alpha}
-    return [colours.get(name.lower(), ColorInterp.gray) for name in bands]
+    """Red, green and blue for a picture; grey for the bands of a rig, whose file is no RGB picture; alpha last."""
+    if [name.lower() for name in bands] == ["red", "green", "blue", "alpha"]:
+        return [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
+    return [ColorInterp.gray] * (len(bands) - 1) + [ColorInterp.alpha]

@@ -38,7 +38,7 @@ def demo_flights(seed: int) -> dict[str, DemoFlight]:
             judged=frozenset(geometry | {"reflectance"}),
         ),
         "rgb": DemoFlight(
-            options=replace(meadow, sensor="rgb", captures=24, gsd_cm=1.0, seed=seed + 1),
+            options=replace(meadow, sensor="rgb", captures=24, gsd_cm=1.0, image_size=(2000, 1500), seed=seed + 1),
             judged=frozenset(geometry | {"plots", "biomass"}),
         ),
     }

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.product import Product
 from uav_workflow.quality.similarity import Similarity, fit_similarity
 from uav_workflow.rasters.reader import Raster
@@ -22,6 +23,7 @@ OPEN_GROUND_M = 0.01
 """Ground counts as open where the truth has less than this of plants above it, on the cell and its neighbours."""
 BLOCK_M = 0.5
 SHADOWLESS = 0.02
+VIEWS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ def compare(flight_folder: Path, products: Mapping[str, Product], captures: int)
     checks: dict[str, Callable[[Product], list[Row]]] = {
         "orthomosaic": lambda product: [_covered(product, centres)],
         "dsm": lambda product: [_dsm_spread(product, truth, similarity)],
-        "reflectance": lambda product: _reflectance_error(product, truth, similarity),
+        "reflectance": lambda product: _reflectance_error(Mosaic.of(products), truth, similarity),
         "plots": lambda product: _plot_errors(product, truth),
         "biomass": _biomass_error,
     }
@@ -190,68 +192,70 @@ def _minimum_filter_bare(canopy: NDArray[np.float32]) -> NDArray[np.bool_]:
     return eroded
 
 
-def _reflectance_error(reflectance: Product, truth: Truth, similarity: Similarity) -> list[Row]:
-    """RMSE of block means, worst band; blocks without shadow, wholly seen."""
-    if reflectance.facts.get("quantity") != "reflectance":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mosaic:
+    """A reflectance mosaic with the rasters that say where its pixels lie and how often they were seen."""
+
+    reflectance: Product
+    views: Path
+    dsm: Path
+
+    @classmethod
+    def of(cls, products: Mapping[str, Product]) -> Mosaic:
+        """Put it together from a run's products."""
+        return cls(
+            reflectance=products["reflectance"],
+            views=products["orthomosaic"].file("views.tif"),
+            dsm=products["dsm"].file("dsm.tif"),
+        )
+
+
+def _reflectance_error(mosaic: Mosaic, truth: Truth, similarity: Similarity) -> list[Row]:
+    """RMSE of block means, worst band; blocks without shadow, seen wholly and by three photos or more."""
+    if mosaic.reflectance.facts.get("quantity") != "reflectance":
         return []
     surface, true = truth.raster("reflectance")
     _, cover = truth.raster("cover")
     factor = round(BLOCK_M / surface.grid.pixel_m)
-    shadow = _block_mean(cover[2:3], factor)[0]
-    wanted = _block_mean(true, factor)
-    with Raster(reflectance.file("reflectance.tif")) as raster:
-        sums, counts = _sum_by_block(raster, surface, similarity, factor, wanted.shape)
-        bands, pixel = raster.bands, raster.grid.pixel_m
-    full = counts > 0.9 * (BLOCK_M / pixel) ** 2
+    wanted, shadow = _block_mean(true, factor), _block_mean(cover[2:3], factor)[0]
+    made, full = _mean_by_block(mosaic, surface, similarity, factor)
     good = full & (shadow < SHADOWLESS)
     errors = {}
     for index, band in enumerate(surface.bands):
         name = band.lower().replace(" ", "_")
-        if name in bands:
-            made = sums[bands.index(name)][good] / counts[good]
-            errors[name] = float(np.sqrt(np.mean((made - wanted[index][good]) ** 2))) if good.any() else float("nan")
+        difference = made[name][good] - wanted[index][good]
+        errors[name] = float(np.sqrt(np.mean(difference**2))) if good.any() else float("nan")
     worst = max(errors, key=lambda name: errors[name])
-    return [
-        Row(
-            kind="reflectance",
-            what=f"reflectance on 0.5 m blocks, RMSE of {worst}",
-            value=errors[worst],
-            bound=0.03,
-            unit="1",
-        )
-    ]
+    what = f"reflectance on 0.5 m blocks, RMSE of {worst}"
+    return [Row(kind="reflectance", what=what, value=errors[worst], bound=0.03, unit="1")]
 
 
-def _sum_by_block(
-    raster: Raster, truth: Raster, similarity: Similarity, factor: int, shape: tuple[int, ...]
-) -> tuple[FloatArray, FloatArray]:
-    """Sum a mosaic's pixels into the truth's blocks."""
-    bands, rows, columns = len(raster.bands), shape[1], shape[2]
-    sums, counts = np.zeros((bands, rows * columns)), np.zeros(rows * columns)
-    for block in raster.grid.blocks():
-        window = raster.grid.window(block)
-        values = raster.read(block).reshape(bands, -1)
-        valid = np.isfinite(values).all(axis=0)
-        if not valid.any():
-            continue
-        y, x = np.divmod(np.flatnonzero(valid), block.width)
-        points = np.stack(
-            [
-                window.x_min + (x + 0.5) * window.pixel_m,
-                window.y_max - (y + 0.5) * window.pixel_m,
-                np.full(x.size, similarity.origin[2]),
-            ],
-            axis=1,
-        )
-        row, col, inside = _cells(truth, similarity.apply(points))
-        row, col = row[inside] // factor, col[inside] // factor
-        inside_blocks = (row < rows) & (col < columns)
-        index = row[inside_blocks] * columns + col[inside_blocks]
-        counts += np.bincount(index, minlength=counts.size)
-        for band in range(bands):
-            weights = values[band, valid][inside][inside_blocks]
-            sums[band] += np.bincount(index, weights=weights, minlength=counts.size)
-    return sums.reshape(bands, rows, columns), counts.reshape(rows, columns)
+def _mean_by_block(
+    mosaic: Mosaic, truth: Raster, similarity: Similarity, factor: int
+) -> tuple[dict[str, FloatArray], NDArray[np.bool_]]:
+    """Mean of each band in the truth's blocks, and the blocks whose pixels are all there."""
+    rows, columns = truth.grid.height // factor, truth.grid.width // factor
+    with (
+        Raster(mosaic.reflectance.file("reflectance.tif")) as raster,
+        Raster(mosaic.views) as views,
+        Raster(mosaic.dsm) as dsm,
+    ):
+        sums, counts = np.zeros((len(raster.bands), rows * columns)), np.zeros(rows * columns)
+        for block in raster.grid.blocks():
+            values, height = raster.read(block), dsm.read(block)[0]
+            valid = np.isfinite(values).all(axis=0) & np.isfinite(height) & (views.read(block)[0] >= VIEWS)
+            points = _points(raster.grid.window(block), valid, height)
+            row, col, inside = _cells(truth, similarity.apply(points))
+            row, col = row // factor, col // factor
+            inside &= (row < rows) & (col < columns)
+            index = (row * columns + col)[inside]
+            counts += np.bincount(index, minlength=counts.size)
+            for band in range(len(sums)):
+                sums[band] += np.bincount(index, weights=values[band][valid][inside], minlength=counts.size)
+        names, pixel = raster.bands, raster.grid.pixel_m
+    means = (sums / np.maximum(counts, 1)).reshape(len(names), rows, columns)
+    full = (counts > 0.9 * (BLOCK_M / pixel) ** 2).reshape(rows, columns)
+    return dict(zip(names, means, strict=True)), full
 
 
 def _plot_errors(plots: Product, truth: Truth) -> list[Row]:
@@ -294,20 +298,19 @@ def _sample(path: Path, count: int) -> FloatArray:
         step = max(1, int(np.sqrt(raster.grid.width * raster.grid.height / count)))
         parts = []
         for block in raster.grid.blocks():
-            window = raster.grid.window(block)
-            values = raster.read(block)[0][::step, ::step]
-            y, x = np.nonzero(np.isfinite(values))
-            parts.append(
-                np.stack(
-                    [
-                        window.x_min + (x * step + 0.5) * window.pixel_m,
-                        window.y_max - (y * step + 0.5) * window.pixel_m,
-                        values[y, x],
-                    ],
-                    axis=1,
-                )
-            )
+            values = raster.read(block)[0]
+            wanted = np.zeros(values.shape, bool)
+            wanted[::step, ::step] = True
+            parts.append(_points(raster.grid.window(block), wanted & np.isfinite(values), values))
     return np.concatenate(parts)
+
+
+def _points(grid: Grid, wanted: NDArray[np.bool_], height: NDArray[np.float32]) -> FloatArray:
+    """Centres of the wanted cells with their heights, (n, 3)."""
+    y, x = np.nonzero(wanted)
+    east = grid.x_min + (x + 0.5) * grid.pixel_m
+    north = grid.y_max - (y + 0.5) * grid.pixel_m
+    return np.stack([east, north, height[y, x].astype(float)], axis=1)
 
 
 def _cells(raster: Raster, points: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:

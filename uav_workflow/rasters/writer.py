@@ -109,15 +109,16 @@ def cog(
 
 def _copy_as_cog(scratch: Path, finished: Path, dtype: str, overviews: str) -> None:
     predictor = "FLOATING_POINT" if dtype.startswith("float") else "STANDARD"
-    with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"):
-        rasterio.shutil.copy(
-            scratch,
-            finished,
-            driver="COG",
-            compress="ZSTD",
-            level=1,
-            predictor=predictor,
-            blocksize=TILE,
-            overview_resampling=overviews,
-            bigtiff="IF_SAFER",
-        )
+    # One thread: GDAL's pool would outlive this call, and a process forked later (Luigi forks a process a task) would
+    # wait for threads it does not have. The cores are used by tasks side by side.
+    rasterio.shutil.copy(
+        scratch,
+        finished,
+        driver="COG",
+        compress="ZSTD",
+        level=1,
+        predictor=predictor,
+        blocksize=TILE,
+        overview_resampling=overviews,
+        bigtiff="IF_SAFER",
+    )
