@@ -72,6 +72,7 @@ def run_flight(
     workspace: Path,
     recipe: Recipe,
     *,
+    campaign: Path | None = None,
     until: str | None = None,
     scheduler: str | None = None,
     workers: int = 1,
@@ -91,7 +92,7 @@ def run_flight(
     say = progress or (lambda _share, _text: None)
     workspace.mkdir(parents=True, exist_ok=True)
     with _one_run_at_a_time(workspace, say):
-        flight, findings = _checked(folder, workspace, say)
+        flight, findings = _checked(folder, workspace, campaign, say)
         record = Registry(workspace).register(flight, findings)
         keep_recipe(workspace, recipe)
         forget_failures(workspace, record.flight_id)
@@ -162,11 +163,11 @@ def _gather(scope: Scope, plan: _Plan, findings: Sequence[Finding]) -> RunResult
     )
 
 
-def _checked(folder: Path, workspace: Path, say: Progress) -> tuple[Flight, list[Finding]]:
+def _checked(folder: Path, workspace: Path, campaign: Path | None, say: Progress) -> tuple[Flight, list[Finding]]:
     from tasks.product import digest_cache
     from uav_workflow.flights.reading import read_flight
 
-    flight, findings = read_flight(folder, cache=digest_cache(workspace), progress=say)
+    flight, findings = read_flight(folder, cache=digest_cache(workspace), campaign=campaign, progress=say)
     if flight is None or has_errors(findings):
         errors = sum(finding.level is Level.ERROR for finding in findings)
         raise FlightDataError(f"{folder}: {errors} error(s); the flight was not sent to a node", findings)

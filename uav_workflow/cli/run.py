@@ -23,6 +23,9 @@ def run(
     scheduler: Annotated[str | None, typer.Option(help="URL of a luigid; in-process when absent.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="Recipe file (YAML).")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="section.key=value of the recipe.")] = None,
+    campaign: Annotated[
+        Path | None, typer.Option(help="campaign.yaml, when it does not lie beside the folder.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Tasks at a time.")] = None,
     until: Annotated[str | None, typer.Option(help="Stop after this kind of product.")] = None,
     json_: JsonFlag = False,
@@ -43,6 +46,7 @@ def run(
             folder,
             workspace or machine.workspace,
             load_recipe(recipe, settings or ()),
+            campaign=campaign,
             until=until,
             scheduler=scheduler or machine.scheduler,
             workers=workers or machine.workers,

@@ -16,6 +16,7 @@ from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine import height_models, odm_layout
+from uav_workflow.engine.bare_ground import bare_ground
 from uav_workflow.engine.features import FeatureSettings
 from uav_workflow.engine.height_models import write_heights, write_interpolated
 from uav_workflow.engine.inputs import read_captures
@@ -39,8 +40,8 @@ SHARES = {
     "photos": 0.5,
     "structure": 37.0,
     "surface": 28.0,
-    "height models": 2.0,
     "orthomosaic": 27.0,
+    "height models": 2.0,
     "point cloud": 5.0,
     "report": 0.5,
 }
@@ -137,12 +138,12 @@ class _Run:
                 ),
                 progress=report,
             )
-        with self._stages.stage("height models") as report:
-            terrain = self._height_models(surface, cell, report)
         mosaic: MosaicFacts | None = None
         with self._stages.stage("orthomosaic") as report:
             if not self._options.skip_orthophoto:
                 mosaic = self._orthomosaic(reconstruction, captures, surface, gsd, report)
+        with self._stages.stage("height models") as report:
+            terrain = self._height_models(surface, mosaic, cell, report)
         with self._stages.stage("point cloud"):
             cloud = self._cloud(surface, terrain, mosaic)
         made = RunProducts(
@@ -215,7 +216,9 @@ class _Run:
         self._say(f"Maximum resolution set to {FINEST} of the ground sampling distance: {name} {wanted_cm} cm is finer")
         return FINEST * gsd_m
 
-    def _height_models(self, surface: Surface, cell_m: float, report: StageReport) -> Float32:
+    def _height_models(
+        self, surface: Surface, mosaic: MosaicFacts | None, cell_m: float, report: StageReport
+    ) -> Float32:
         """Write the height models that were asked for; the terrain, which the cloud needs in any case, is returned."""
         grid = height_models.wanted_grid(surface.grid, cell_m)
         folder = self._project / "odm_dem"
@@ -223,7 +226,10 @@ class _Run:
             write_heights(folder / "dsm.tif", surface.dsm, surface.grid, grid, report=lambda share: report(share / 3))
             write_interpolated(folder / "interpolated.tif", surface.dsm, surface.filled, surface.grid, grid)
         settings = TerrainSettings(slope=self._options.smrf_slope, max_window_m=self._options.smrf_window)
-        terrain = build_terrain(surface, settings, lambda share: report((1 + share) / 3))
+        bare = bare_ground(mosaic.orthomosaic, surface.grid) if mosaic is not None else None
+        if bare is not None:
+            self._say(f"terrain rests on open ground seen in {100 * float(bare.mean()):.1f} % of the cells")
+        terrain = build_terrain(surface, settings, lambda share: report((1 + share) / 3), bare)
         if self._options.dtm:
             write_heights(folder / "dtm.tif", terrain, surface.grid, grid, report=lambda share: report((2 + share) / 3))
         return terrain

@@ -34,19 +34,26 @@ class TerrainSettings:
         Standard deviation of the smoothing of the ground found, metres.
     turns : int
         How often cells above the smooth surface are dropped.
+    reach_m : float
+        Within this of open ground the terrain rests on open ground alone, metres. Wider, and hollows between patches of
+        open ground are bridged.
     """
 
     ground_cell_m: float = 0.25
-    low_share: float = 0.1
+    low_share: float = 0.02
     max_window_m: float = 14.0
     slope: float = 0.15
     step_m: float = 0.10
     smooth_m: float = 0.4
     turns: int = 4
+    reach_m: float = 0.5
 
 
 def build_terrain(
-    surface: Surface, settings: TerrainSettings | None = None, progress: Callable[[float], None] | None = None
+    surface: Surface,
+    settings: TerrainSettings | None = None,
+    progress: Callable[[float], None] | None = None,
+    bare: Bool | None = None,
 ) -> Float32:
     """Terrain heights (rows, columns) float32, metres, on the surface's grid; NaN outside the surface.
 
@@ -54,6 +61,9 @@ def build_terrain(
     threshold (Zhang et al., 2003; Pingel et al., 2013), after the coarse slope of the land is taken out so that a
     hillside needs no steeper threshold than a plain; then a smooth surface through the cells left, from which those
     standing above it are dropped again and again, so that grass between bare patches does not lift it.
+
+    Where `bare` (rows, columns) says which cells show open ground, the terrain near them rests on them alone: the
+    lowest cells of a closed sward are still sward.
     """
     settings = settings or TerrainSettings()
     report = progress or (lambda share: None)
@@ -63,6 +73,9 @@ def build_terrain(
     report(0.3)
     # on a hillside the lowest cells of a block lie downhill: the quantile is taken of what stands off the trend
     low = block_quantile(surface.dsm, factor, settings.low_share, trend)
+    if bare is not None:
+        seen = block_quantile(np.where(bare, surface.dsm, np.float32(np.nan)), factor, 0.5, trend)
+        low = _resting_on(seen, low, settings.reach_m / cell)
     ground = _opened_ground(low, cell, settings)
     report(0.6)
     level = _lower_surface(np.where(ground, low, np.nan).astype(np.float32), cell, settings)
@@ -78,6 +91,12 @@ def _trend(low: Float32, cell: float, window_m: float) -> Float32:
     side = max(2, int(window_m / cell / 2))
     coarse = block_quantile(low - plane, side, 0.1)
     return plane + enlarged(smoothed(fill_smooth(coarse), 1.0), side, low.shape, curved=True)
+
+
+def _resting_on(seen: Float32, low: Float32, reach: float) -> Float32:
+    """Ground that is seen; farther than `reach` cells from any, the lower envelope; nothing between."""
+    far = cv2.distanceTransform(np.isnan(seen).astype(np.uint8), cv2.DIST_L2, 5) > reach
+    return np.where(np.isfinite(seen), seen, np.where(far, low, np.float32(np.nan))).astype(np.float32)
 
 
 def _opened_ground(low: Float32, cell: float, settings: TerrainSettings) -> Bool:

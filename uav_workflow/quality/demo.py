@@ -17,8 +17,8 @@ class DemoFlight:
     Attributes
     ----------
     judged : frozenset of str
-        Kinds whose rows have a bound that counts. The other rows are shown: a rig of 2 cm pixels also says something
-        of plots, but cover, height and biomass are asked of the camera that resolves the plants.
+        Kinds whose rows have a bound that counts; the other rows are shown. Cover and biomass of plots are asked of the
+        calibrated rig; from 8-bit JPG, compressed and without calibration, they are shown for comparison.
     """
 
     options: SimulationOptions
@@ -35,10 +35,10 @@ def demo_flights(seed: int) -> dict[str, DemoFlight]:
     return {
         "rig": DemoFlight(
             options=replace(meadow, sensor="rededge", captures=30, gsd_cm=2.0, seed=seed),
-            judged=frozenset(geometry | {"reflectance"}),
+            judged=frozenset(geometry | {"reflectance", "plots", "biomass"}),
         ),
         "rgb": DemoFlight(
-            options=replace(meadow, sensor="rgb", captures=24, gsd_cm=1.0, image_size=(2000, 1500), seed=seed + 1),
-            judged=frozenset(geometry | {"plots", "biomass"}),
+            options=replace(meadow, sensor="rgb", captures=24, gsd_cm=1.25, image_size=(2000, 1500), seed=seed + 1),
+            judged=frozenset(geometry),
         ),
     }
