@@ -55,7 +55,7 @@ def tables(tmp_path: Path) -> list[Path]:
         (PlotQuery(start=date(2026, 7, 24)), 4),
         (PlotQuery(end=date(2026, 7, 24)), 8),
         (PlotQuery(end=date(2026, 7, 23)), 4),
-        (PlotQuery(bbox=(98, 37, 100, 38)), 4),
+        (PlotQuery(bbox=(98, 37.5, 100, 38)), 4),
         (PlotQuery(site="ridge", flight="f1", variables=("fvc_green",)), 1),
         (PlotQuery(site="nowhere"), 0),
     ],
