@@ -91,7 +91,7 @@ def _wait_for_lock(data: Path, seconds: float) -> NodeLock:
 
 def _start(data: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start the node in a session of its own, so that it outlives a killed run."""
-    command = [sys.executable, "-m", "uav_workflow.cli.main", "node", "--port", "0", "--data-dir", str(data)]
+    command = [sys.executable, "-P", "-m", "uav_workflow.cli.main", "node", "--port", "0", "--data-dir", str(data)]
     command += ["--exit-when-idle", str(IDLE_S)]
     environment = {key: value for key, value in os.environ.items() if key != "UAV_NODE"}
     # the token travels by the environment: a command line is seen by every user of the machine

@@ -26,7 +26,8 @@ from uav_workflow.node.queue import TaskQueue
 from uav_workflow.node.task_files import TaskFiles
 from uav_workflow.node.uploads import Uploads
 
-ENGINE_COMMAND = (sys.executable, "-m", "uav_workflow.engine")
+ENGINE_COMMAND = (sys.executable, "-P", "-m", "uav_workflow.engine")
+"""-P: a folder called `calibration` or `tasks` where the node was started must not be taken for the package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
