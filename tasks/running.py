@@ -139,7 +139,7 @@ def _build(plan: _Plan, scheduler: str | None, workers: int) -> None:
     import luigi
 
     where = {"scheduler_url": scheduler} if scheduler else {"local_scheduler": True}
-    luigi.build(list(plan.tasks.values()), workers=workers, detailed_summary=True, log_level="ERROR", **where)
+    luigi.build(list(plan.tasks.values()), workers=workers, detailed_summary=True, log_level="CRITICAL", **where)
 
 
 def _gather(scope: Scope, plan: _Plan, findings: Sequence[Finding]) -> RunResult:
