@@ -94,12 +94,12 @@ class NodeTask(ProductTask):
 
         assert isinstance(step, NodeProgress)
         low, high = SHARES.get(step.stage, (0.1, 0.9))
-        share = low + (high - low) * step.percent / 100
         text = f"{step.stage} {step.percent:.0f} %: {step.text}"
-        if text != self._said:
-            self._said = text
+        self.report(low + (high - low) * step.percent / 100, text)
+        said = f"{step.stage} {step.percent // 10}"
+        if said != self._said:
+            self._said = said
             logger.info("node: %s", text)
-            self.report(share, text)
 
 
 def upload_names(names: list[str]) -> dict[str, str]:
