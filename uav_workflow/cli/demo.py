@@ -68,7 +68,7 @@ def demo(
     else:
         out.print(_table(rows, flights))
         for name, path in reports.items():
-            out.print(f"report of {name}: {path}")
+            out.print(f"report of {name}: {path}", soft_wrap=True, markup=False)
     raise typer.Exit(Exit.DONE if reached else Exit.BOUND)
 
 
@@ -89,6 +89,10 @@ def _table(rows: dict[str, list[Row]], flights: dict[str, DemoFlight]) -> Table:
             verdict = "[green]reached[/]" if row.reached else "[red]missed[/]"
             bound = f"{sign} {row.bound:g}" if judged else ""
             table.add_row(
-                name, row.what, f"{row.value:.3f} {row.unit}", bound, verdict if judged else "for information"
+                name,
+                row.what,
+                f"{row.value:.3f} {row.unit if row.unit != '1' else ''}",
+                bound,
+                verdict if judged else "for information",
             )
     return table
