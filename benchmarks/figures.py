@@ -40,5 +40,6 @@ def as_markdown(figures: Sequence[Figure], seed: int, revision: str) -> str:
         sign = ">=" if figure.at_least else "<="
         bound = "" if figure.bound is None else f"{sign} {figure.bound:g}"
         verdict = "" if figure.bound is None else "missed" if figure.missed else "reached"
-        lines.append(f"| {figure.what} | {figure.value:.4g} {figure.unit} | {bound} | {verdict} |")
+        unit = "" if figure.unit == "1" else f" {figure.unit}"
+        lines.append(f"| {figure.what} | {figure.value:.4g}{unit} | {bound} | {verdict} |")
     return "\n".join(lines) + "\n"
