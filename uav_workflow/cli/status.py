@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from uav_workflow.cli.output import JsonFlag, emit, out
 
@@ -40,7 +41,7 @@ def status(
         emit({"workspace": str(root), "node": lock.url if lock else None, "flights": rows})
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("flight", "site", "captured", "captures", "products", "failed"):
+    for column in ("flight", "site", "captured", "captures", "made", "failed"):
         table.add_column(column, overflow="fold")
     for row in rows:
         made, failed = row["products"], row["failures"]
@@ -48,11 +49,13 @@ def status(
         assert isinstance(failed, dict)
         table.add_row(
             str(row["flight"]),
-            str(row["site"]),
-            str(row["captured"] or ""),
+            Text(str(row["site"])),
+            str(row["captured"] or "")[:16].replace("T", " "),
             str(row["captures"]),
-            " ".join(made) or "none",
-            "; ".join(f"{kind}: {message.splitlines()[0]}" for kind, message in failed.items()),
+            f"{len(made)} products",
+            Text("; ".join(f"{kind}: {message.splitlines()[0]}" for kind, message in failed.items())),
         )
     out.print(table)
+    for row in rows:
+        out.print(f"{row['flight']}: {store.root / str(row['flight'])}", soft_wrap=True, markup=False)
     out.print(f"own node: {lock.url if lock else 'not running'}")
