@@ -30,7 +30,7 @@ def test_no_layer_is_empty() -> None:
 
 
 def test_no_module_is_over_400_lines() -> None:
-    packages = ("uav_workflow", "tasks", "calibration", "flight_plans")
+    packages = ("uav_workflow", "tasks", "calibration", "flight_plans", "benchmarks", "tests")
     long = {
         path.relative_to(ROOT).as_posix(): lines
         for package in packages

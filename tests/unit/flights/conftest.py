@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from synthetic_flight import Checker, FlightFolder, contents, grid_of_photos
+from synthetic_flight import TWO_PLOTS, Checker, FlightFolder, contents, grid_of_photos
 
 from uav_workflow.findings import Finding
 
@@ -29,3 +29,11 @@ def checked() -> Checker:
         return {finding.code: finding for finding in findings}
 
     return run
+
+
+@pytest.fixture
+def ground(flight: FlightFolder) -> FlightFolder:
+    """A good flight with two good plots."""
+    flight.write()
+    flight.text("plots.geojson", TWO_PLOTS)
+    return flight

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
+from uav_workflow.domain.flight import Flight
 from uav_workflow.findings import Finding
+from uav_workflow.flights.reading import read_flight
 
 LON0, LAT0 = 100.25, 38.5
 M_PER_LON, M_PER_LAT = 87_200.0, 111_000.0
@@ -187,3 +190,32 @@ def contents(folder: Path) -> dict[str, str]:
 
 Checker = Callable[[Path], dict[str, Finding]]
 """Checks a folder: findings by code."""
+
+
+CRS = "EPSG:32647"
+
+
+def square(east_m: float, north_m: float, side_m: float = 1.0) -> list[list[list[float]]]:
+    corners = [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]
+    return [[[LON0 + (east_m + u * side_m) / M_PER_LON, LAT0 + (north_m + v * side_m) / M_PER_LAT] for u, v in corners]]
+
+
+def plots_geojson(**places: tuple[float, float]) -> str:
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"PlotID": name},
+            "geometry": {"type": "Polygon", "coordinates": square(*place)},
+        }
+        for name, place in places.items()
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features})
+
+
+TWO_PLOTS = plots_geojson(P01=(5.0, 5.0), P02=(10.0, 10.0))
+
+
+def read(folder: Path) -> Flight:
+    flight, findings = read_flight(folder)
+    assert flight is not None, findings
+    return flight
