@@ -52,8 +52,9 @@ class RunProducts:
 
     @property
     def placed(self) -> int:
-        """Captures that were placed."""
-        return len(self.captures) - len(self.reconstruction.missing)
+        """Captures whose image of the geometry's band was placed."""
+        missing = set(self.reconstruction.missing)
+        return sum(capture.primary.name not in missing for capture in self.captures)
 
 
 def write_stats(project: Path, made: RunProducts) -> None:

@@ -198,8 +198,8 @@ class _Run:
         )
         with TemporaryDirectory(prefix="structure-", dir=self._project) as work:
             reconstruction = reconstruct(captures, Path(work), settings=settings, progress=report)
-        placed = len(captures) - len(reconstruction.missing)
-        self._say(f"{placed} of {len(captures)} captures placed")
+        # a rig's missing photos are counted by band, its captures are not
+        self._say(f"{reconstruction.facts['registered']} of {len(captures)} captures placed")
         if reconstruction.missing:
             self._say(f"not placed: {', '.join(reconstruction.missing)}")
         write_reconstruction(reconstruction, self._project / "opensfm" / "reconstruction.json")
