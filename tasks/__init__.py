@@ -2,29 +2,13 @@
 
 from tasks import config
 from tasks.captures import CalibratedCaptures
-from tasks.delivery import Handover, Report
+from tasks.delivery import MAPS_AND_TABLES, Handover, Report
 from tasks.photogrammetry import NodeTask
 from tasks.plots import Biomass, Match, PlotPredictors, Plots
 from tasks.surfaces import Dsm, Dtm, Orthomosaic, PointCloud, Reconstruction
 from tasks.vegetation import CanopyHeight, Cover, Indices, Reflectance
 
-TASKS = (
-    Reconstruction,
-    Orthomosaic,
-    Dsm,
-    Dtm,
-    PointCloud,
-    Reflectance,
-    Indices,
-    CanopyHeight,
-    Cover,
-    PlotPredictors,
-    Biomass,
-    Plots,
-    Match,
-    Report,
-    Handover,
-)
+TASKS = (*MAPS_AND_TABLES, Report, Handover)
 """Every public kind, in the order of `uav_workflow.domain.product.KINDS`."""
 
 __all__ = [

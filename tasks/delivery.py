@@ -11,7 +11,7 @@ from tasks.surfaces import Dsm, Dtm, Orthomosaic, PointCloud, Reconstruction
 from tasks.vegetation import CanopyHeight, Cover, Indices, Reflectance
 from uav_workflow.store import Draft
 
-_MAPS_AND_TABLES: tuple[type[ProductTask], ...] = (
+MAPS_AND_TABLES: tuple[type[ProductTask], ...] = (
     Reconstruction,
     Orthomosaic,
     Dsm,
@@ -26,6 +26,7 @@ _MAPS_AND_TABLES: tuple[type[ProductTask], ...] = (
     Plots,
     Match,
 )
+"""Everything people and satellites are given, in the order of the data flow."""
 
 
 class Report(ProductTask):
@@ -37,7 +38,7 @@ class Report(ProductTask):
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
         """Read everything this flight can have, and what calibration and the node said."""
-        everything: tuple[type[ProductTask], ...] = (CalibratedCaptures, NodeTask, *_MAPS_AND_TABLES)
+        everything: tuple[type[ProductTask], ...] = (CalibratedCaptures, NodeTask, *MAPS_AND_TABLES)
         return tuple(task for task in everything if task.reason_not_made(scope) is None)
 
     def make(self, draft: Draft) -> None:
@@ -45,7 +46,7 @@ class Report(ProductTask):
         from uav_workflow.findings import Finding
         from uav_workflow.quality.report import make_report
 
-        reasons = {task.kind: task.reason_not_made(self.scope) for task in _MAPS_AND_TABLES}
+        reasons = {task.kind: task.reason_not_made(self.scope) for task in MAPS_AND_TABLES}
         draft.note(
             make_report(
                 self.read_flight(),
