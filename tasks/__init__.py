@@ -5,10 +5,11 @@ from tasks.captures import CalibratedCaptures
 from tasks.delivery import MAPS_AND_TABLES, Handover, Report
 from tasks.photogrammetry import NodeTask
 from tasks.plots import Biomass, Match, PlotPredictors, Plots
+from tasks.product import ProductTask
 from tasks.surfaces import Dsm, Dtm, Orthomosaic, PointCloud, Reconstruction
 from tasks.vegetation import CanopyHeight, Cover, Indices, Reflectance
 
-TASKS = (*MAPS_AND_TABLES, Report, Handover)
+TASKS: tuple[type[ProductTask], ...] = (*MAPS_AND_TABLES, Report, Handover)
 """Every public kind, in the order of `uav_workflow.domain.product.KINDS`."""
 
 __all__ = [
