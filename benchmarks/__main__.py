@@ -1,13 +1,15 @@
-"""Measure, write benchmarks/results.md, and exit 4 when a bound is missed."""
+"""``python -m benchmarks``: measure, write benchmarks/results.md, exit 4 when a bound is missed. See README.md."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import developer
 from benchmarks.checking import check_thousand_photos
 from benchmarks.figures import Figure, as_markdown
 from benchmarks.flights import simulated_flights
@@ -16,7 +18,16 @@ SEED = 1001
 
 
 def main() -> int:
-    """Run every benchmark and write the table."""
+    """Run every benchmark, or the one that is named."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    developer.add_arguments(commands.add_parser("engine", help="the engine on simulated flights of small seeds"))
+    arguments = parser.parse_args()
+    return developer.run(arguments) if arguments.command == "engine" else everything()
+
+
+def everything() -> int:
+    """Write the table."""
     results = Path(__file__).with_name("results.md")
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as name:

@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks.figures import Figure
 from uav_workflow.domain.product import Product
+from uav_workflow.quality.comparison import compare
 from uav_workflow.quality.demo import DemoFlight, demo_flights
-from uav_workflow.quality.truth import compare
 from uav_workflow.simulation.flight import simulate
 
 CHAIN = ("orthomosaic", "dsm", "dtm", "reflectance", "indices", "canopy_height", "cover")
@@ -62,7 +62,7 @@ def _truth(name: str, folder: Path, products: Mapping[str, Product], flight: Dem
             bound=row.bound if row.kind in flight.judged else None,
             at_least=row.at_least,
         )
-        for row in compare(folder, products, flight.options.captures)
+        for row in compare(folder, products)
     ]
 
 

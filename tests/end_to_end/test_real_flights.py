@@ -12,7 +12,7 @@ from rio_cogeo import cog_validate
 
 from tests.end_to_end.conftest import Run, run_uav
 from uav_workflow.domain.product import Product
-from uav_workflow.quality.truth import camera_centres, covered_share
+from uav_workflow.quality.comparison import camera_centres, covered_share
 from uav_workflow.rasters.reader import Raster
 
 pytestmark = pytest.mark.shared

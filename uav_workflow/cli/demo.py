@@ -13,8 +13,8 @@ from rich.table import Table
 from uav_workflow.cli.output import Exit, JsonFlag, emit, follow_tasks, log, out
 
 if TYPE_CHECKING:
+    from uav_workflow.quality.comparison import Row
     from uav_workflow.quality.demo import DemoFlight
-    from uav_workflow.quality.truth import Row
 
 SEED = 7
 
@@ -30,8 +30,8 @@ def demo(
     Prints value, bound and verdict a row; the exit status is 4 when a bound is missed.
     """
     from tasks.running import run_flight
+    from uav_workflow.quality.comparison import compare
     from uav_workflow.quality.demo import demo_flights
-    from uav_workflow.quality.truth import compare
     from uav_workflow.recipe import load_recipe
     from uav_workflow.simulation.flight import simulate
 
@@ -55,7 +55,7 @@ def demo(
         )
         for kind, reason in result.not_made.items():
             log.print(f"{name}: {kind} was not made: {reason}", style="yellow", markup=False)
-        rows[name] = compare(folder, result.products, flight.options.captures) if result.complete else []
+        rows[name] = compare(folder, result.products) if result.complete else []
         if "report" in result.products:
             reports[name] = str(result.products["report"].file("report.html"))
     _say(started, "done")

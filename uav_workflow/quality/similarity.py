@@ -23,6 +23,16 @@ class Similarity:
         """Move points (n, 3)."""
         return np.asarray(self.scale * (points - self.origin) @ self.rotation.T + self.target_origin, float)
 
+    @property
+    def inverse(self) -> Similarity:
+        """From the target back to the source."""
+        return Similarity(1 / self.scale, self.rotation.T, self.target_origin, self.origin)
+
+    @property
+    def tilt_percent(self) -> float:
+        """How far the vertical is turned, as a slope in percent."""
+        return 100 * float(np.hypot(*self.rotation[2, :2]) / self.rotation[2, 2])
+
 
 def fit_similarity(source: FloatArray, target: FloatArray) -> Similarity:
     """Least-squares similarity of two sets of points (n, 3), n >= 3 (Umeyama, 1991).

@@ -78,7 +78,7 @@ def simulate(out: Path, options: SimulationOptions, progress: Progress | None = 
     tell(0.9, "writing the truth")
     plots = _write_ground(out, options, sensor.survey, scene, truth)
     write_rasters(out / "truth", scene, truth, sensor.survey.site)
-    write_poses(out / "truth" / "poses.json", sensor.survey.site, sensor.bands, shots)
+    write_poses(out / "truth" / "poses.json", sensor.survey, sensor, shots)
     _write_irradiance(out / "truth" / "irradiance.csv", sensor.survey)
     if options.ppk:
         write_positions(out / "geo.txt", sensor.survey.site, shots, options.seed)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.domain.reconstruction import Shot
-from uav_workflow.simulation.cameras import BandCamera
 from uav_workflow.simulation.ground import HARVEST_M2, POSITION_SD_M, SurveyedPlot, TruePlot
+from uav_workflow.simulation.sensors import Sensor
 from uav_workflow.simulation.site import UTC_OFFSET_H, Site, local_time
+from uav_workflow.simulation.survey import Survey
 
 FloatArray = NDArray[np.float64]
 
@@ -88,13 +89,18 @@ def write_true_plots(path: Path, plots: Sequence[TruePlot], site: Site) -> None:
     write_table(path, header, rows)
 
 
-def write_poses(path: Path, site: Site, bands: Sequence[BandCamera], shots: Sequence[tuple[str, Shot]]) -> None:
-    """truth/poses.json: true cameras, tagged cameras and true poses in the conventions of `domain.reconstruction`."""
+def write_poses(path: Path, survey: Survey, sensor: Sensor, shots: Sequence[tuple[str, Shot]]) -> None:
+    """truth/poses.json: true cameras, tagged cameras and true poses in the conventions of `domain.reconstruction`.
+
+    ``tagged`` is the position that stands in the photo's tags, ``reference`` the camera that carries the geometry.
+    """
+    tagged = {survey.true_time(s.seconds): place for s, place in zip(survey.stations, survey.gps, strict=True)}
     document = {
-        "crs": site.crs,
-        "offset": list(site.centre),
-        "cameras": {band.camera.camera_id: asdict(band.camera) for band in bands},
-        "tagged_cameras": {band.tagged.camera_id: asdict(band.tagged) for band in bands},
+        "crs": survey.site.crs,
+        "offset": list(survey.site.centre),
+        "reference": sensor.reference.camera.camera_id,
+        "cameras": {band.camera.camera_id: asdict(band.camera) for band in sensor.bands},
+        "tagged_cameras": {band.tagged.camera_id: asdict(band.tagged) for band in sensor.bands},
         "shots": [
             {
                 "image": shot.image,
@@ -102,6 +108,7 @@ def write_poses(path: Path, site: Site, bands: Sequence[BandCamera], shots: Sequ
                 "camera_id": shot.camera_id,
                 "rotation": shot.rotation.tolist(),
                 "centre": shot.centre.tolist(),
+                "tagged": tagged[shot.time_utc].tolist() if shot.time_utc else None,
                 "time_utc": None if shot.time_utc is None else shot.time_utc.isoformat(),
             }
             for name, shot in shots

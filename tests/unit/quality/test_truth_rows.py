@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from uav_workflow.quality.comparison import Row
 from uav_workflow.quality.demo import demo_flights
-from uav_workflow.quality.truth import Row
 
 
 @pytest.mark.parametrize(
