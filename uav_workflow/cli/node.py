@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -18,23 +20,86 @@ def node(
     data_dir: Annotated[Path, typer.Option(help="Tasks, uploads and results; kept across restarts.")] = Path(
         "uav-node"
     ),
-    token: Annotated[str, typer.Option(envvar="UAV_NODE_TOKEN", help="What calls must bring as ?token=…")] = "",
+    token: Annotated[
+        str,
+        typer.Option(envvar="UAV_NODE_TOKEN", help="What calls must bring as ?token=…; better given by environment."),
+    ] = "",
     max_images: Annotated[int | None, typer.Option(min=1, help="Files a task may have; no limit without.")] = None,
     parallel: Annotated[int, typer.Option(min=1, help="Tasks processed at a time.")] = 1,
+    max_concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Threads a task may use at most, whatever it asks for.")
+    ] = None,
+    max_runtime: Annotated[
+        float | None, typer.Option(min=0, metavar="MINUTES", help="Cancel tasks that are processed for longer.")
+    ] = None,
+    cleanup_tasks_after: Annotated[
+        float, typer.Option(min=0, metavar="MINUTES", help="Delete finished tasks, with their results, after this.")
+    ] = 2880,
+    cleanup_uploads_after: Annotated[
+        float, typer.Option(min=0, metavar="MINUTES", help="Delete uploads nobody goes on with after this.")
+    ] = 2880,
+    allow_zipurl: Annotated[
+        bool, typer.Option("--allow-zipurl", help="Let clients name an archive the node fetches from its own network.")
+    ] = False,
+    allow_webhook: Annotated[
+        bool, typer.Option("--allow-webhook", help="Let clients name an address the node tells of their task's end.")
+    ] = False,
+    webhook: Annotated[str, typer.Option(metavar="URL", help="Told of the end of every task.")] = "",
+    authorized_ip: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Answer this caller only; may be repeated.")
+    ] = None,
     exit_when_idle: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="End when for so long nobody needed the node.")
     ] = None,
 ) -> None:
-    """Serve NodeODM's API 2.2.x over the photogrammetry engine."""
+    """Serve NodeODM's API 2.2.x over the photogrammetry engine.
+
+    Every state of a task is on disk before it counts: after a crash or a power cut start the node again on the same
+    --data-dir, and finished results are there, uploads go on, and the task that ran is processed anew. SIGTERM and
+    Ctrl-C end it in order.
+    """
+    from uav_workflow.node.policy import Policy
     from uav_workflow.node.server import NodeServer
 
-    server = NodeServer(
-        data_dir=data_dir,
-        host=host,
-        port=port,
-        token=token,
+    policy = Policy(
         max_images=max_images,
         parallel=parallel,
-        exit_when_idle_s=exit_when_idle,
+        max_runtime_min=max_runtime,
+        max_concurrency=max_concurrency,
+        keep_tasks_min=cleanup_tasks_after,
+        keep_uploads_min=cleanup_uploads_after,
+        allow_zipurl=allow_zipurl,
+        allow_webhook=allow_webhook,
+        webhook=webhook,
+        authorized_ips=tuple(authorized_ip or ()),
     )
+    server = NodeServer(
+        data_dir=data_dir, host=host, port=port, token=token, policy=policy, exit_when_idle_s=exit_when_idle
+    )
+    _tell_of_tasks()
+    if not token and not _is_loopback(host):
+        log.print(
+            f"uav node: {host} can be reached from the network, and no token guards it: whoever reaches it may use "
+            "it. Set UAV_NODE_TOKEN",
+            style="yellow",
+            soft_wrap=True,
+        )
     server.run(lambda lock, _server: log.print(f"uav node: {lock.url}, data in {data_dir.resolve()}", soft_wrap=True))
+    log.print("uav node: ended; tasks that were running are queued at the next start", soft_wrap=True)
+
+
+def _tell_of_tasks() -> None:
+    """A line on standard error for every step of every task."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+    listener = logging.getLogger("uav_workflow.node")
+    listener.setLevel(logging.INFO)
+    listener.addHandler(handler)
+    listener.propagate = False
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -31,6 +31,11 @@ async def disk_failed(request: Request, exc: Exception) -> Response:
     return answer(disk_refusal(exc).document())
 
 
+async def cut_off(request: Request, exc: Exception) -> Response:
+    """The caller hung up in the middle of a body; nobody reads this."""
+    return answer(Refusal("The request was cut").document())
+
+
 async def not_found(request: Request, exc: Exception) -> Response:
     """Unknown route or method."""
     what = html.escape(f"{request.method} {request.url.path}")

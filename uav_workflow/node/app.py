@@ -13,33 +13,37 @@ from urllib.parse import parse_qsl
 import psutil
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from uav_workflow.domain.product import Json
 from uav_workflow.engine.options import OPTIONS
-from uav_workflow.node.answers import answer, disk_failed, not_found, refused
-from uav_workflow.node.multipart import read_form
-from uav_workflow.node.option_input import parse_options
+from uav_workflow.node.answers import answer, cut_off, disk_failed, not_found, refused
+from uav_workflow.node.asset import asset_response
+from uav_workflow.node.book import TaskBook
+from uav_workflow.node.json_input import read_json
+from uav_workflow.node.multipart import TEXT_LIMIT, Form, arriving, read_form
+from uav_workflow.node.policy import Policy
 from uav_workflow.node.queue import TaskQueue
 from uav_workflow.node.refusal import Refusal
-from uav_workflow.node.task import Status
-from uav_workflow.node.task_files import TaskFiles
-from uav_workflow.node.uploads import Session, Uploads, task_uuid
+from uav_workflow.node.session import Session, granted_options, task_uuid
+from uav_workflow.node.swagger import describe
+from uav_workflow.node.task import Status, Task
+from uav_workflow.node.uploads import Uploads
 
 API_VERSION = "2.2.4"
 """Version of NodeODM's API that is spoken; clients need exactly three integers."""
 
-_NUMBER = re.compile(r"\s*([+-]?\d+)")
+_NUMBER = re.compile(r"\s*([+-]?\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
 class NodeApi:
     """Handlers of the routes; each gives NodeODM's answer or raises `Refusal`."""
 
-    files: TaskFiles
+    book: TaskBook
     uploads: Uploads
     queue: TaskQueue
+    policy: Policy
 
     def app(self) -> Starlette:
         """The application with all routes."""
@@ -63,7 +67,7 @@ class NodeApi:
             Route("/task/{uuid}/output", self.task_output, methods=["GET"]),
             Route("/task/{uuid}/download/{asset}", self.download, methods=["GET"]),
         ]
-        handlers = {404: not_found, 405: not_found, Refusal: refused, OSError: disk_failed}
+        handlers = {404: not_found, 405: not_found, Refusal: refused, OSError: disk_failed, ClientDisconnect: cut_off}
         return Starlette(routes=routes, exception_handlers=handlers)
 
     async def home(self, request: Request) -> Response:
@@ -76,15 +80,7 @@ class NodeApi:
 
     async def swagger(self, request: Request) -> Response:
         """Machine-readable list of the routes."""
-        paths: dict[str, Json] = {}
-        for route in request.app.routes:
-            methods = sorted(set(route.methods or ()) - {"HEAD"})
-            summary = (route.endpoint.__doc__ or "").strip()
-            paths[route.path] = {
-                method.lower(): {"summary": summary, "responses": {"200": {"description": "OK, or an error text"}}}
-                for method in methods
-            }
-        return answer({"swagger": "2.0", "info": {"title": "uav node", "version": API_VERSION}, "paths": paths})
+        return answer(describe(request.app.routes, API_VERSION))
 
     async def auth_info(self, request: Request) -> Response:
         """Where to get a token: from the operator."""
@@ -101,12 +97,12 @@ class NodeApi:
         return answer(
             {
                 "version": API_VERSION,
-                "taskQueueCount": self.queue.active_count,
+                "taskQueueCount": self.book.active_count,
                 "totalMemory": memory.total,
                 "availableMemory": memory.available,
                 "cpuCores": psutil.cpu_count() or 1,
-                "maxImages": self.queue.max_images,
-                "maxParallelTasks": self.queue.parallel,
+                "maxImages": self.policy.max_images,
+                "maxParallelTasks": self.policy.parallel,
                 "engineVersion": f"uav-workflow {version('uav-workflow')}",
                 "engine": "odm",
             }
@@ -118,20 +114,22 @@ class NodeApi:
 
     async def task_list(self, request: Request) -> Response:
         """Ids of all tasks."""
-        return answer([{"uuid": uuid} for uuid in self.queue.uuids()])
+        return answer([{"uuid": uuid} for uuid in self.book.uuids()])
 
     async def init(self, request: Request) -> Response:
         """Open an upload session."""
         form = await read_form(request.headers.get("content-type", ""), request.stream(), None)
         uuid = self._new_uuid(request)
-        self.uploads.open(Session.from_fields(uuid, form.fields))
+        self.uploads.open(Session.from_fields(uuid, form.fields, self.policy))
         return answer({"uuid": uuid})
 
     async def upload(self, request: Request) -> Response:
         """Take photos and text files into a session."""
         uuid = request.path_params["uuid"].lower()
         self.uploads.session(uuid)
-        await self._receive(request, uuid)
+        form = await self._receive(request, uuid)
+        if not form.files:
+            raise Refusal("Need at least 1 file.", no_retry=True)
         return answer({"success": True})
 
     async def commit(self, request: Request) -> Response:
@@ -143,43 +141,47 @@ class NodeApi:
     async def new(self, request: Request) -> Response:
         """Session, upload and commit in one call."""
         uuid = self._new_uuid(request)
-        self.uploads.open(Session.from_fields(uuid, {}))
+        # received under an id of its own: a first attempt that is cut must not take the second one's files with it
+        draft = task_uuid(None)
+        self.uploads.open(Session.from_fields(draft, {}, self.policy))
         try:
-            fields = await self._receive(request, uuid, missing="Need at least 1 file or a zip file url.")
-            count, limit = self.uploads.count(uuid), self.queue.max_images
+            form = await self._receive(request, draft)
+            session = Session.from_fields(uuid, form.fields, self.policy)
+            count, limit = self.uploads.count(draft), self.policy.max_images
+            if count == 0 and not session.zipurl:
+                raise Refusal("Need at least 1 file or a zip file url.", no_retry=True)
             if limit is not None and count > limit:
                 raise Refusal(f"{count} images uploaded, but this node can only process up to {limit}.")
-            self.uploads.open(Session.from_fields(uuid, fields))
-        except BaseException:
-            self.uploads.close(uuid)
-            raise
+            self._new_uuid(request)  # another attempt may have been faster
+            self.uploads.adopt(draft, session)
+        finally:
+            await asyncio.to_thread(self.uploads.close, draft)
         self._commit(uuid)
         return answer({"uuid": uuid})
 
     async def task_info(self, request: Request) -> Response:
         """State of a task, with its output from a line on when asked for."""
-        task = self.queue.task(self._uuid(request))
+        task = self.book.task(self._uuid(request))
         document = task.info()
         wanted = request.query_params.get("with_output")
         if wanted is not None:
-            document["output"] = list(await self._output(task.uuid, wanted))
+            document["output"] = list(await self._output(task, wanted))
         return answer(document)
 
     async def task_output(self, request: Request) -> Response:
         """Console output from a line on; a negative number counts from the end."""
-        task = self.queue.task(self._uuid(request))
-        return answer(list(await self._output(task.uuid, request.query_params.get("line", ""))))
+        task = self.book.task(self._uuid(request))
+        return answer(list(await self._output(task, request.query_params.get("line", ""))))
 
     async def download(self, request: Request) -> Response:
         """all.zip, with ETag and ranges, so that a cut download goes on where it stopped."""
-        task = self.queue.task(self._uuid(request))
+        task = self.book.task(self._uuid(request))
         if request.path_params["asset"] != "all.zip":
             raise Refusal("Invalid asset")
-        path = self.files.archive(task.uuid)
+        path = self.book.files.archive(task.uuid)
         if task.status is not Status.COMPLETED or not path.is_file():
             raise Refusal("Asset not ready")
-        headers = {"Content-Disposition": "attachment; filename=all.zip"}
-        return FileResponse(path, media_type="application/zip", headers=headers, stat_result=path.stat())
+        return asset_response(path, request.scope)
 
     async def cancel(self, request: Request) -> Response:
         """End a task that waits or runs."""
@@ -192,44 +194,43 @@ class NodeApi:
     async def restart(self, request: Request) -> Response:
         """Process a finished task again."""
         fields = await _action_fields(request)
-        options = parse_options(fields["options"], OPTIONS) if fields.get("options") else None
+        options = granted_options(fields["options"], self.policy) if fields.get("options") else None
         return await _act(fields, lambda uuid: self.queue.restart(uuid, options))
 
     def _new_uuid(self, request: Request) -> str:
         wanted = request.headers.get("set-uuid")
         uuid = task_uuid(wanted)
-        if uuid in self.queue:
+        if uuid in self.book:
             raise Refusal(f"Invalid set-uuid: {wanted} is a task already", no_retry=True)
         return uuid
 
-    async def _receive(self, request: Request, uuid: str, missing: str = "Need at least 1 file.") -> dict[str, str]:
-        """Store the files of a body; its text fields are returned."""
+    async def _receive(self, request: Request, uuid: str) -> Form:
+        """Store the files of a body."""
         try:
             form = await read_form(request.headers.get("content-type", ""), request.stream(), self.uploads.parts(uuid))
-            if not form.files:
-                raise Refusal(missing, no_retry=True)
             await asyncio.to_thread(self.uploads.keep, uuid, form)
         except ClientDisconnect:
             raise Refusal("Unexpected end of multipart data") from None
         except FileNotFoundError:  # committed or removed meanwhile
             raise Refusal("Invalid uuid (not found)") from None
-        return form.fields
+        return form
 
     def _commit(self, uuid: str) -> None:
         session = self.uploads.session(uuid)
         count = self.uploads.count(uuid)
-        if count == 0:
+        if count == 0 and not session.zipurl:
             self.uploads.close(uuid)
-            raise Refusal("Need at least 1 file.", no_retry=True)
+            raise Refusal("Need at least 1 file.")
         self.queue.commit(session, count)
 
     def _uuid(self, request: Request) -> str:
         """Task's id from the path, found in any letter case; as the client wrote it when it is unknown."""
         text: str = request.path_params["uuid"]
-        return text.lower() if text.lower() in self.queue else text
+        return text.lower() if text.lower() in self.book else text
 
-    async def _output(self, uuid: str, line: str) -> list[str]:
-        lines = await asyncio.to_thread(self.files.output_lines, uuid)
+    async def _output(self, task: Task, line: str) -> list[str]:
+        growing = task.status is Status.RUNNING
+        lines = await asyncio.to_thread(self.book.files.output_lines, task.uuid, growing=growing)
         number = _NUMBER.match(line)
         return lines[int(number[1]) :] if number else lines
 
@@ -248,13 +249,18 @@ async def _act(fields: dict[str, str], action: Callable[[str], Awaitable[None]])
 async def _action_fields(request: Request) -> dict[str, str]:
     """Fields of a form or JSON body; multipart is not read here, as in NodeODM."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = (await request.body()).decode("utf-8", "replace")
-    if kind == "application/x-www-form-urlencoded":
-        return dict(parse_qsl(body, keep_blank_values=True))
-    if kind != "application/json":
+    if kind not in ("application/x-www-form-urlencoded", "application/json"):
         return {}
+    body = bytearray()
+    async for piece in arriving(request.stream()):
+        body += piece
+        if len(body) > TEXT_LIMIT:
+            raise Refusal(f"The body is longer than {TEXT_LIMIT} bytes")
+    text = body.decode("utf-8", "replace")
+    if kind == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(text, keep_blank_values=True))
     try:
-        document = json.loads(body)
+        document = read_json(text) if text else {}
     except ValueError as exc:
         raise Refusal(str(exc)) from exc
     if not isinstance(document, dict):

@@ -18,14 +18,27 @@ MARK = "UAV_NODE_TASK"
 """Environment variable by which an engine's processes are found again, whatever became of their parent."""
 
 POLL_S = 0.02
+MEMORY_S = 1.0
+"""Between two looks at the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How an engine ended: its exit code as a shell tells it (128 + signal), and what it said was the reason."""
+    """How an engine ended.
+
+    Attributes
+    ----------
+    code : int
+        Exit code as a shell tells it (128 + signal); -1 when it could not be started.
+    reason : str
+        What it said was the reason.
+    peak_mib : float
+        Most memory its processes were seen to hold together.
+    """
 
     code: int
     reason: str = ""
+    peak_mib: float = 0.0
 
 
 class EngineProcess:
@@ -42,6 +55,7 @@ class EngineProcess:
         self._mark = mark
         self._process: asyncio.subprocess.Process | None = None
         self._unwanted = False
+        self._peak_mib = 0.0
 
     async def run(self, on_progress: Callable[[float], None]) -> Exit:
         """Start the engine and wait for its end."""
@@ -71,6 +85,7 @@ class EngineProcess:
             os.close(write_end)
             console.close()
         listener = asyncio.create_task(_listen(read_end, on_progress))
+        watcher = asyncio.create_task(self._watch_memory(self._process.pid))
         try:
             if self._unwanted:  # cancelled while it was being started
                 await self._end_group()
@@ -78,16 +93,23 @@ class EngineProcess:
             await self._end_group()
         finally:
             listener.cancel()
+            watcher.cancel()
             shutil.rmtree(scratch, ignore_errors=True)
         with contextlib.suppress(asyncio.CancelledError):
             await listener
         reason = reason_file.read_text("utf-8").strip() if reason_file.exists() else ""
-        return Exit(code if code >= 0 else 128 - code, reason)
+        return Exit(code if code >= 0 else 128 - code, reason, self._peak_mib)
 
     async def end(self) -> None:
         """End the engine and everything it started; returns when nothing of it is left."""
         self._unwanted = True
         await self._end_group()
+
+    async def _watch_memory(self, pid: int) -> None:
+        """Remember the most memory the engine and its children held; also known when they were killed for it."""
+        while True:
+            self._peak_mib = max(self._peak_mib, await asyncio.to_thread(_held_mib, pid))
+            await asyncio.sleep(MEMORY_S)
 
     async def _end_group(self) -> None:
         if self._process is not None:
@@ -97,7 +119,7 @@ class EngineProcess:
 
 
 def end_marked(mark: str) -> None:
-    """Kill every process that carries the mark; returns when none runs any more.
+    """Kill every process whose mark begins so; returns when none runs any more.
 
     There is nothing an engine would have to put in order: its scratch files lie in the project's ``tmp``.
     """
@@ -114,9 +136,19 @@ def _marked(mark: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark and _lives(process):
+            if process.pid != os.getpid() and process.environ().get(MARK, "").startswith(mark) and _lives(process):
                 found.append(process)
     return found
+
+
+def _held_mib(pid: int) -> float:
+    held = 0
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for process in [root, *root.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                held += process.memory_info().rss
+    return held / 2**20
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from uav_workflow.node.engine_process import Exit
+from uav_workflow.node.refusal import DISK_FULL
 
-DISK_FULL = 28
+_NO_SPACE = 28
 """Exit code of our engine when a write found no space (the number of ENOSPC)."""
 
 _BY_CODE = {
     1: "Cannot process dataset",
     3: "Installation issue",
-    DISK_FULL: "The node's disk is full",
+    _NO_SPACE: DISK_FULL,
     132: "Unsupported CPU",
     134: "Cannot process dataset",
     137: "Not enough memory",
@@ -29,9 +30,11 @@ def failure_message(ended: Exit, output: Sequence[str]) -> str:
         return ended.reason
     text = _BY_CODE.get(ended.code, f"Processing failed ({ended.code})")
     if ended.code == 137:
+        held = f" when its processes held about {ended.peak_mib:.0f} MiB" if ended.peak_mib >= 1 else ""
+        reason = ended.reason or f"the system killed the engine{held}"
         return (
-            f"{text} (137): the system killed the engine. Use fewer or smaller photos, a lower pc-quality or "
-            "feature-quality, max-concurrency 1, or a node with more memory"
+            f"{text} (137): {reason}. Use fewer or smaller photos, a lower pc-quality or feature-quality, "
+            "max-concurrency 1, or a node with more memory"
         )
     last = next((line for line in reversed(output) if line.strip()), "")
     reason = ended.reason or last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Collection
 from urllib.parse import parse_qs
 
 from starlette.datastructures import MutableHeaders
@@ -28,9 +29,10 @@ class Gate:
         Requests being answered now (a long download counts until its last byte).
     """
 
-    def __init__(self, app: ASGIApp, token: str = "") -> None:
+    def __init__(self, app: ASGIApp, token: str = "", authorized_ips: Collection[str] = ()) -> None:
         self._app = app
         self._token = token.encode()
+        self._authorized_ips = frozenset(authorized_ips)
         self.last_request = time.monotonic()
         self.open_requests = 0
 
@@ -47,8 +49,7 @@ class Gate:
 
         if scope["method"] == "OPTIONS":
             await Response(status_code=204, headers=_preflight(scope))(scope, receive, send_with_origin)
-        elif scope["path"] not in OPEN_PATHS and not self._token_matches(scope):
-            refusal = Refusal("Invalid authentication token: token does not match.")
+        elif (refusal := self._refusal(scope)) is not None:
             await answer(refusal.document())(scope, receive, send_with_origin)
         else:
             await self._let_in(scope, receive, send_with_origin)
@@ -60,6 +61,17 @@ class Gate:
         finally:
             self.open_requests -= 1
             self.last_request = time.monotonic()
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        """Why a request is not let in; decided before anything of its body is read."""
+        if scope["path"] in OPEN_PATHS:
+            return None
+        if not self._token_matches(scope):
+            return Refusal("Invalid authentication token: token does not match.")
+        caller = (scope.get("client") or ("unknown",))[0]
+        if self._authorized_ips and caller not in self._authorized_ips:
+            return Refusal(f"Invalid authentication IP: {caller} is not among the authorized addresses.")
+        return None
 
     def _token_matches(self, scope: Scope) -> bool:
         """Compared in constant time; without a token of our own any is welcome."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from uav_workflow.node.book import TaskBook
 from uav_workflow.node.gate import Gate
 from uav_workflow.node.lock import living_owners
+from uav_workflow.node.policy import Policy
 from uav_workflow.node.queue import TaskQueue
-from uav_workflow.node.task_files import TaskFiles
+from uav_workflow.node.refusal import Refusal
 from uav_workflow.node.uploads import Uploads
 
 CLEANUP_S = 3600.0
@@ -24,16 +27,16 @@ class Lifetime:
     ----------
     exit_when_idle_s : float or None
         End the node when for so long no owner lived, no task was active and nobody asked; None never does.
-    keep_s : float
-        Age at which finished tasks and abandoned uploads are deleted.
+    policy : Policy
+        How long finished tasks and abandoned uploads are kept.
     """
 
-    files: TaskFiles
+    book: TaskBook
     uploads: Uploads
     queue: TaskQueue
     gate: Gate
+    policy: Policy
     exit_when_idle_s: float | None = None
-    keep_s: float = 2880 * 60.0
 
     async def watch(self, stop: Callable[[], None]) -> None:
         """Run until cancelled; calls ``stop`` once when the node is idle for long enough."""
@@ -44,6 +47,7 @@ class Lifetime:
             if now - cleaned >= CLEANUP_S:
                 cleaned = now
                 await self.clean_up(time.time())
+            await self.queue.cancel_overdue()
             if self._needed():
                 idle_since = now
             idle_s = now - max(idle_since, self.gate.last_request)
@@ -53,14 +57,15 @@ class Lifetime:
             await asyncio.sleep(min(1.0, (self.exit_when_idle_s or 60.0) / 4))
 
     def _needed(self) -> bool:
-        owners = living_owners(self.files.data_dir)
-        return bool(owners or self.queue.active_count or self.gate.open_requests)
+        owners = living_owners(self.book.files.data_dir)
+        return bool(owners or self.book.active_count or self.gate.open_requests)
 
     async def clean_up(self, now_s: float) -> None:
         """Delete finished tasks and abandoned uploads that are too old (seconds since 1970)."""
-        for uuid in self.queue.finished_before((now_s - self.keep_s) * 1000):
-            await self.queue.remove(uuid)
-        for folder in self.files.uploads.iterdir():
-            changed = max((path.stat().st_mtime for path in [folder, *folder.rglob("*")]), default=now_s)
-            if now_s - changed > self.keep_s:
-                await asyncio.to_thread(self.uploads.close, folder.name)
+        for uuid in self.book.finished_before((now_s - self.policy.keep_tasks_min * 60) * 1000):
+            # an hour later is soon enough for what could not be deleted, and a client may have been faster
+            with contextlib.suppress(Refusal, OSError):
+                await self.queue.remove(uuid)
+        for uuid in await asyncio.to_thread(self.uploads.unchanged_since, now_s - self.policy.keep_uploads_min * 60):
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self.uploads.close, uuid)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 TEXT_LIMIT = 8 * 1024 * 1024
+
+STALL_S = 300.0
+"""A body of which nothing arrives for so long is given up: the other end may be gone without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ async def read_form(content_type: str, body: AsyncIterable[bytes], folder: Path 
     receiver = _Receiver(folder)
     try:
         parser = MultipartParser(boundary, receiver.callbacks())
-        async for chunk in body:
+        async for chunk in arriving(body):
             parser.write(chunk)
         if not receiver.ended:
             raise Refusal("Unexpected end of multipart data")
@@ -77,6 +81,20 @@ async def read_form(content_type: str, body: AsyncIterable[bytes], folder: Path 
         receiver.abandon()
         raise
     return receiver.form
+
+
+async def arriving(body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Pieces of a body as they come; `Refusal` when none does for `STALL_S`."""
+    pieces = aiter(body)
+    while True:
+        try:
+            async with asyncio.timeout(STALL_S):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Refusal(f"Nothing arrived for {STALL_S:.0f} s; the upload is given up, send it again") from None
+        yield piece
 
 
 class _Receiver:

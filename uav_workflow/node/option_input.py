@@ -9,10 +9,13 @@ from collections.abc import Sequence
 
 from uav_workflow.domain.product import Json
 from uav_workflow.engine.options import OptionSpec
+from uav_workflow.node.json_input import read_json
 from uav_workflow.node.refusal import Refusal
 
-_INTEGER = re.compile(r"\s*([+-]?\d+)")
+_INTEGER = re.compile(r"\s*([+-]?\d{1,300})")
 _FLOAT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+_LARGEST = 2.0**53
+"""Beyond it JavaScript's numbers, and those of the libraries below the engine, are no whole numbers any more."""
 _KIND = re.compile(r"(?:(positive|negative) )?(integer|float)")
 _RANGE = re.compile(r"(?:integer|float): (-?[\d.]+) <= x <= (-?[\d.]+)")
 _BOUND = re.compile(r"(?:integer|float) (>=|>|<=|<) (-?[\d.]+)")
@@ -41,7 +44,7 @@ def parse_options(text: str | None, table: Sequence[OptionSpec]) -> list[dict[st
     if not text:
         return []
     try:
-        document = json.loads(text)
+        document = read_json(text)
     except ValueError as exc:
         raise Refusal(f"options: {exc}") from exc
     if not isinstance(document, list):
@@ -49,7 +52,7 @@ def parse_options(text: str | None, table: Sequence[OptionSpec]) -> list[dict[st
     given: dict[str, Json] = {}
     for row in document:
         if isinstance(row, dict) and isinstance(row.get("name"), str) and "value" in row:
-            given.setdefault(row["name"], row["value"])
+            given.setdefault(str(row["name"]), row["value"])
     result: list[dict[str, Json]] = []
     errors: list[dict[str, str]] = []
     for spec in table:
@@ -99,7 +102,7 @@ def _check_domain(value: Json, domain: str) -> None:
     accepts = _numeric_domain(domain)
     if accepts is None:
         raise _BadValueError(f"Domain value cannot be handled: {domain}")
-    number = value if isinstance(value, int | float) else math.nan
+    number = value if isinstance(value, int | float) and abs(value) <= _LARGEST else math.nan
     if not (math.isfinite(number) and accepts[0] <= number <= accepts[1] and number not in accepts[2]):
         raise _BadValueError(f"Invalid value {_shown(value)} (out of range)")
 
@@ -108,7 +111,7 @@ def _check_json(value: Json) -> None:
     try:
         if not isinstance(value, str):
             raise ValueError
-        json.loads(value)
+        read_json(value)
     except ValueError:
         raise _BadValueError(f"Invalid value {_shown(value)} (not a JSON text)") from None
 

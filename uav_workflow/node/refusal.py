@@ -6,6 +6,9 @@ import errno
 
 from uav_workflow.errors import NodeError
 
+DISK_FULL = "Disk full (ENOSPC): the node's disk is full"
+"""How a full disk is said, wherever it shows."""
+
 
 class Refusal(NodeError):  # noqa: N818 - an answer, not a fault
     """A request the node does not accept; becomes ``{"error": message}`` with HTTP status 200, NodeODM's way.
@@ -29,5 +32,5 @@ class Refusal(NodeError):  # noqa: N818 - an answer, not a fault
 def disk_refusal(exc: OSError) -> Refusal:
     """What a failed write means for the client."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Refusal("The node's disk is full; nothing of this request was kept. Free space on the node, then retry")
+        return Refusal(f"{DISK_FULL}; nothing half written was kept. Free space on the node, then try again")
     return Refusal(f"The node could not write to its disk: {exc.strerror or exc}")

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -19,9 +19,11 @@ import uvicorn
 
 from uav_workflow.errors import NodeError
 from uav_workflow.node.app import NodeApi
+from uav_workflow.node.book import TaskBook
 from uav_workflow.node.gate import Gate
 from uav_workflow.node.lifetime import Lifetime
 from uav_workflow.node.lock import NodeLock, exclusive, remove_lock, write_lock
+from uav_workflow.node.policy import Policy
 from uav_workflow.node.queue import TaskQueue
 from uav_workflow.node.task_files import TaskFiles
 from uav_workflow.node.uploads import Uploads
@@ -42,8 +44,8 @@ class NodeServer:
         Loopback unless told otherwise; port 0 lets the system choose (see node.json).
     token : str
         Empty lets everybody in.
-    max_images, parallel : int
-        Files a task, engines at once.
+    policy : Policy
+        What the operator grants.
     exit_when_idle_s : float or None
     engine_command : sequence of str
         Program that processes a project; gets ``PROJECT --progress-fd N``.
@@ -53,8 +55,7 @@ class NodeServer:
     host: str = "127.0.0.1"
     port: int = 3000
     token: str = ""
-    max_images: int | None = None
-    parallel: int = 1
+    policy: Policy = field(default_factory=Policy)
     exit_when_idle_s: float | None = None
     engine_command: Sequence[str] = ENGINE_COMMAND
 
@@ -72,12 +73,17 @@ class NodeServer:
     async def _serve(
         self, listener: socket.socket, on_start: Callable[[NodeLock, uvicorn.Server], None] | None
     ) -> None:
-        files = TaskFiles(self.data_dir)
-        uploads = Uploads(files)
-        queue = TaskQueue(files, self.engine_command, parallel=self.parallel, max_images=self.max_images)
-        gate = Gate(NodeApi(files, uploads, queue).app(), self.token)
+        book = TaskBook(TaskFiles(self.data_dir))
+        uploads = Uploads(book.files)
+        queue = TaskQueue(book, self.engine_command, self.policy)
+        gate = Gate(NodeApi(book, uploads, queue, self.policy).app(), self.token, self.policy.authorized_ips)
         lifetime = Lifetime(
-            files=files, uploads=uploads, queue=queue, gate=gate, exit_when_idle_s=self.exit_when_idle_s
+            book=book,
+            uploads=uploads,
+            queue=queue,
+            gate=gate,
+            policy=self.policy,
+            exit_when_idle_s=self.exit_when_idle_s,
         )
         config = uvicorn.Config(
             gate, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5

@@ -41,6 +41,12 @@ class Task:
         Special files are sorted out, the photos counted.
     processed : bool
         The engine has finished; only all.zip is still to be written.
+    zipurl : str
+        Where an archive of photos is fetched from while the task is prepared.
+    webhook : str
+        Address to tell when the task ends.
+    untold : tuple of str
+        Addresses that are still to be told of the end.
     processing_time : int
         Milliseconds; -1 before the start.
     """
@@ -52,6 +58,9 @@ class Task:
     options: list[dict[str, Json]]
     outputs: tuple[str, ...] = ()
     skip_post_processing: bool = False
+    zipurl: str = ""
+    webhook: str = ""
+    untold: tuple[str, ...] = ()
     status: Status = Status.RUNNING
     error_message: str = ""
     images_count: int = 0
@@ -87,7 +96,9 @@ class Task:
     def from_json(cls, document: dict[str, Any]) -> Task:
         """Inverse of `to_json`; KeyError, TypeError or ValueError on a document that is none."""
         fields = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
-        return cls(**{**fields, "status": Status(document["status"]), "outputs": tuple(document["outputs"])})
+        exact = {"status": Status(document["status"])}
+        tuples = {name: tuple(document.get(name, ())) for name in ("outputs", "untold")}
+        return cls(**{**fields, **exact, **tuples})
 
 
 def now_ms() -> int:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from uav_workflow.domain.product import Json
+from uav_workflow.node.filing import sync_folder
 from uav_workflow.node.task import Task
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 
 
 class TaskFiles:
@@ -43,6 +47,10 @@ class TaskFiles:
         """The result."""
         return self.tasks / uuid / "all.zip"
 
+    def mark(self, uuid: str) -> str:
+        """What the processes that work on a task carry in their environment; without an id, how all of them begin."""
+        return f"{self.data_dir.resolve()}:{uuid}"
+
     def save(self, task: Task) -> None:
         """Write a transition; when this returns, it survives a kill and a power loss."""
         write_json(self.tasks / task.uuid / "state.json", task.to_json())
@@ -52,7 +60,7 @@ class TaskFiles:
         folder = self.upload(task.uuid)
         write_json(folder / "state.json", task.to_json())
         folder.rename(self.tasks / task.uuid)
-        _sync_folder(self.tasks)
+        sync_folder(self.tasks)
 
     def load(self) -> Iterator[Task | Path]:
         """Every task on disk; the folder's path where its state can't be read (it is left as it is)."""
@@ -75,20 +83,31 @@ class TaskFiles:
         for leftover in self._trash.iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
 
-    def output_lines(self, uuid: str) -> list[str]:
-        """Lines of the console copy, trimmed; empty when there is none yet."""
+    def output_lines(self, uuid: str, *, growing: bool = False) -> list[str]:
+        """Lines of the console copy, trimmed, without colours; empty when there is none yet.
+
+        While it grows, a line that is still being written is held back: who asks for the lines from N on would miss
+        its end.
+        """
         try:
             text = self.output(uuid).read_text("utf-8", errors="replace")
         except FileNotFoundError:
             return []
-        return [line.rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")[: -1 if text.endswith("\n") else None]]
+        lines = text.split("\n")
+        if growing or not lines[-1]:
+            lines.pop()
+        return [_ANSI.sub("", line).rstrip("\r").rsplit("\r", 1)[-1].strip() for line in lines]
 
     def say(self, uuid: str, line: str) -> None:
         """Add a line of the node's own to the console copy."""
         path = self.output(uuid)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+        with path.open("ab+") as stream:
+            if stream.tell():
+                stream.seek(-1, os.SEEK_END)
+            # an engine that was killed may have left half a line
+            begun = stream.read(1) not in (b"", b"\n")
+            stream.write(("\n" * begun + " ".join(line.splitlines()) + "\n").encode("utf-8", "replace"))
 
 
 def write_json(path: Path, document: Json | dict[str, Json]) -> None:
@@ -102,12 +121,4 @@ def write_json(path: Path, document: Json | dict[str, Json]) -> None:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

@@ -12,6 +12,7 @@ import requests
 from node_harness import Client, serving, until
 
 from uav_workflow.engine.options import OPTIONS
+from uav_workflow.node.policy import Policy
 
 
 def test_info_and_options_have_the_shapes_clients_need(node: Client) -> None:
@@ -191,7 +192,7 @@ def test_a_cut_upload_leaves_nothing(node: Client, tmp_path: Path) -> None:
     until(lambda: not list(tmp_path.rglob("*.part")))
     images = tmp_path / "node" / "uploads" / uuid / "project" / "images"
     assert list(images.iterdir()) == []
-    assert node.post(f"/task/new/commit/{uuid}").json() == {"error": "Need at least 1 file.", "noRetry": True}
+    assert node.post(f"/task/new/commit/{uuid}").json() == {"error": "Need at least 1 file."}
     assert node.post(f"/task/new/commit/{uuid}").json() == {"error": "Invalid uuid (not found)"}
 
 
@@ -218,7 +219,7 @@ def test_token_guards_everything_but_the_open_pages(tmp_path: Path) -> None:
 
 
 def test_too_many_files_fail_the_task_with_the_numbers(tmp_path: Path) -> None:
-    with serving(tmp_path / "node", max_images=2) as client:
+    with serving(tmp_path / "node", policy=Policy(max_images=2)) as client:
         photos = [(f"{index}.jpg", b"x") for index in range(3)]
         info = client.wait(client.submit(*photos), 30)
         assert info["status"]["errorMessage"] == "3 images uploaded, but this node can only process up to 2."

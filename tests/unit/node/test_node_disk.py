@@ -44,7 +44,7 @@ def test_the_engines_own_disk_full_is_said(tmp_path: Path) -> None:
     program = ENGINE.replace("sys.exit(1)", "sys.exit(28)").replace("show nothing", "do not fit")
     with serving(tmp_path / "node", engine_command=(sys.executable, "-c", program)) as client:
         info = client.wait(client.submit(("fails.jpg", b"A")), 30)
-    assert info["status"]["errorMessage"] == "The node's disk is full: the photos do not fit"
+    assert info["status"]["errorMessage"] == "Disk full (ENOSPC): the node's disk is full: the photos do not fit"
 
 
 @pytest.mark.parametrize("code", [-1, 1, 2, 3, 28, 132, 134, 137, 139])

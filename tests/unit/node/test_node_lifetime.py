@@ -10,13 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from uav_workflow.node.book import TaskBook
 from uav_workflow.node.gate import Gate
 from uav_workflow.node.lifetime import Lifetime
 from uav_workflow.node.lock import NodeLock, living_owners, read_lock, register_owner, write_lock
+from uav_workflow.node.policy import Policy
 from uav_workflow.node.queue import TaskQueue
+from uav_workflow.node.session import Session
 from uav_workflow.node.task import Status, Task, now_ms
 from uav_workflow.node.task_files import TaskFiles
-from uav_workflow.node.uploads import Session, Uploads
+from uav_workflow.node.uploads import Uploads
 
 UUIDS = [f"00000000-0000-4000-8000-00000000000{index}" for index in range(3)]
 
@@ -39,16 +42,18 @@ def test_old_results_and_abandoned_uploads_are_deleted(tmp_path: Path) -> None:
             )
         )
     session = "00000000-0000-4000-8000-00000000000a"
-    uploads.open(Session.from_fields(session, {}))
+    uploads.open(Session.from_fields(session, {}, Policy()))
 
     async def tidy() -> list[str]:
-        queue = TaskQueue(files, ("true",))
+        book, policy = TaskBook(files), Policy()
+        queue = TaskQueue(book, ("true",), policy)
         await queue.start()
-        lifetime = Lifetime(files=files, uploads=uploads, queue=queue, gate=Gate(lambda *a: None))  # type: ignore[arg-type]
+        gate = Gate(lambda *a: None)  # type: ignore[arg-type]
+        lifetime = Lifetime(book=book, uploads=uploads, queue=queue, gate=gate, policy=policy)
         await lifetime.clean_up(time.time())
         assert files.upload(session).exists()
         await lifetime.clean_up(time.time() + 3 * 86_400)
-        return queue.uuids()
+        return book.uuids()
 
     assert asyncio.run(tidy()) == []
     assert list(files.tasks.iterdir()) == []
@@ -61,13 +66,9 @@ def test_a_state_that_can_not_be_read_is_left_alone(tmp_path: Path, caplog: pyte
     broken.mkdir()
     (broken / "state.json").write_text("{")
 
-    async def start() -> TaskQueue:
-        queue = TaskQueue(files, ("true",))
-        await queue.start()
-        return queue
-
-    queue = asyncio.run(start())
-    assert queue.uuids() == []
+    book = TaskBook(files)
+    book.load()
+    assert book.uuids() == []
     assert str(broken) in caplog.text
     assert (broken / "state.json").exists()
 
