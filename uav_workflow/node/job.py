@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from uav_workflow.node.policy import Policy
 from uav_workflow.node.refusal import Refusal, disk_refusal
 from uav_workflow.node.task import Status, Task, now_ms
 from uav_workflow.node.task_files import write_json
-from uav_workflow.node.zip_source import fetch_photos
+from uav_workflow.node.zip_source import COMMAND as FETCH_COMMAND
 
 ENGINE_SHARE = 0.9
 """Share of the progress that is the engine's; the rest is writing all.zip."""
@@ -46,7 +45,6 @@ class Job:
         self._uuid = uuid
         self._command = command
         self._policy = policy
-        self._ended = threading.Event()
         self._engine: EngineProcess | None = None
         self._doing: asyncio.Task[None] | None = None
 
@@ -65,7 +63,6 @@ class Job:
 
     async def end(self) -> None:
         """End what is being done; returns when nothing works on the task any more."""
-        self._ended.set()
         if self._engine is not None:
             await self._engine.end()
         if self._doing is not None:
@@ -73,7 +70,6 @@ class Job:
 
     async def abandon(self) -> None:
         """Leave the task as it stands on disk: the node stops, a later one goes on from there."""
-        self._ended.set()
         if self._doing is not None:
             self._doing.cancel()
         if self._engine is not None:
@@ -84,7 +80,9 @@ class Job:
     async def prepare(self) -> None:
         """Fetch what is to be fetched, sort out special files and count the photos; then the task may queue."""
         try:
-            count = await asyncio.to_thread(self._prepare, self._task)
+            if self._task.zipurl:
+                await self._fetch()
+            count = await asyncio.to_thread(inputs.prepare, self._project, self._policy.max_images, self._say)
         except Exception as exc:
             self._fail(_reason(exc))
         else:
@@ -114,10 +112,11 @@ class Job:
     def _say(self, line: str) -> None:
         self._files.say(self._uuid, line)
 
-    def _prepare(self, task: Task) -> int:
-        if task.zipurl:
-            fetch_photos(task.zipurl, self._project, self._ended)
-        return inputs.prepare(self._project, self._policy.max_images, self._say)
+    async def _fetch(self) -> None:
+        self._engine = EngineProcess(FETCH_COMMAND, self._project, self._files.mark(self._uuid))
+        ended = await self._engine.run(lambda percent: None)
+        if ended.code != 0:
+            raise Refusal(ended.reason or f"zipurl: fetching ended with {ended.code}")
 
     def _lay_out(self, options: list[dict[str, Any]]) -> None:
         inputs.clear_results(self._project)

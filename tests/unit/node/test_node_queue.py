@@ -1,19 +1,13 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
-from node_harness import ENGINE, Client, serving, until
+from node_harness import Client, NodeProcess, gone, serving, until
 
 from uav_workflow.node.lock import read_lock, register_owner
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_cancel_ends_the_whole_tree_and_frees_the_slot(node: Client, tmp_path: Path) -> None:
@@ -89,71 +83,19 @@ def test_remove_forgets_the_task_and_its_files(node: Client, tmp_path: Path) -> 
     assert node.post("/task/remove", data={"uuid": uuid}).json()["success"] is False
 
 
-def start_node(data_dir: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], Client]:
-    """A node as a process of its own, with the tiny engine."""
-    program = (
-        "import sys; from pathlib import Path; from uav_workflow.node.server import NodeServer;"
-        "NodeServer(data_dir=Path(sys.argv[1]), port=0, engine_command=(sys.executable, '-c', sys.argv[2]),"
-        "exit_when_idle_s=float(sys.argv[3]) if len(sys.argv) > 3 else None).run()"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program, str(data_dir), ENGINE, *arguments])
-    lock = until(lambda: (found := read_lock(data_dir)) is not None and found.pid == process.pid and found)
-    return process, Client(lock.url)
-
-
-def test_kill_minus_nine_loses_nothing(tmp_path: Path) -> None:
-    data_dir = tmp_path / "node"
-    process, client = start_node(data_dir)
-    try:
-        finished = client.submit(("a.jpg", b"A"))
-        done = client.wait(finished, 40)
-        output = client.get(f"/task/{finished}/output").json()
-        running = client.submit(("sleeps.jpg", b"A"))
-        waiting = client.submit(("b.jpg", b"B"))
-        project = data_dir / "tasks" / running / "project"
-        until(lambda: (project / "child.txt").exists() and (project / "child.txt").read_text())
-        grandchild = int((project / "child.txt").read_text())
-        session = client.init()["uuid"]
-        client.upload(session, ("c.jpg", b"C"))
-        process.send_signal(signal.SIGKILL)
-        process.wait(20)
-        assert read_lock(data_dir) is None, "the lock of a dead node does not count"
-        process, client = start_node(data_dir)
-        until(lambda: gone(grandchild))
-        assert client.info(finished) == done
-        assert client.get(f"/task/{finished}/output").json() == output
-        assert client.get(f"/task/{finished}/download/all.zip").status_code == 200
-        assert [row["uuid"] for row in client.get("/task/list").json()] == [finished, running, waiting]
-        client.wait(running, 20)
-        assert client.info(waiting)["status"] == {"code": 10}
-        (project / "wake").touch()
-        client.wait(running, 40)
-        client.wait(waiting, 40)
-        assert client.post(f"/task/new/commit/{session}").json() == {"uuid": session}
-        assert client.wait(session, 40)["imagesCount"] == 1
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
-    assert read_lock(data_dir) is None
-
-
 def test_it_ends_itself_when_the_last_owner_is_gone(tmp_path: Path) -> None:
     owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     data_dir = tmp_path / "node"
     register_owner(data_dir, owner.pid)
-    process, client = start_node(data_dir, "0.5")
-    try:
-        uuid = client.submit(("sleeps.jpg", b"A"))
-        client.wait(uuid, 20)
+    with NodeProcess(data_dir, idle_s=0.5) as node:
+        uuid = node.client.submit(("sleeps.jpg", b"A"))
+        node.client.wait(uuid, 20)
         owner.kill()
         owner.communicate()
         until(lambda: not list((data_dir / "owners").glob("[0-9]*")))
-        assert process.poll() is None, "a running task keeps it alive"
-        (data_dir / "tasks" / uuid / "project" / "wake").touch()
-        assert process.wait(20) == 0
-    finally:
-        process.kill()
-        process.wait()
+        assert node.process.poll() is None, "a running task keeps it alive"
+        (node.project(uuid) / "wake").touch()
+        assert node.process.wait(20) == 0
     assert read_lock(data_dir) is None
     assert (data_dir / "tasks" / uuid / "all.zip").exists()
 

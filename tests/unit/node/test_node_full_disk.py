@@ -1,0 +1,75 @@
+"""A disk that is really full: a small tmpfs. Needs root (CAP_SYS_ADMIN) to mount it, as CI has."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from node_harness import images, serving
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 5 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.fail(f"this test mounts a tmpfs and needs root (CAP_SYS_ADMIN) for it: {mounted.stderr}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_an_upload_that_does_not_fit_is_refused_and_nothing_of_it_stays(small_disk: Path) -> None:
+    with serving(small_disk / "node") as client:
+        uuid = client.init()["uuid"]
+        assert client.upload(uuid, ("a.jpg", b"A" * MIB)) == {"success": True}
+        refused = client.upload(uuid, ("b.jpg", b"B" * MIB), ("c.jpg", b"C" * 8 * MIB))
+        assert refused["error"].startswith("Disk full (ENOSPC)")
+        assert set(images(small_disk / "node", uuid)) == {"a.jpg"}
+        assert not list(small_disk.rglob("*.part"))
+        assert client.upload(uuid, ("d.jpg", b"D")) == {"success": True}, "what fits is still taken"
+        client.post(f"/task/new/commit/{uuid}")
+        assert client.wait(uuid, 40)["imagesCount"] == 2
+
+
+def test_a_result_that_does_not_fit_fails_with_the_word(small_disk: Path) -> None:
+    with serving(small_disk / "node") as client:
+        uuid = client.submit(("fills.jpg", b"A" * MIB))
+        info = client.wait(uuid, 30)
+        assert "Disk full (ENOSPC)" in info["status"]["errorMessage"]
+        assert not list(small_disk.rglob("*.new"))
+        assert client.get(f"/task/{uuid}/download/all.zip").json() == {"error": "Asset not ready"}
+        assert client.act("remove", uuid) == {"success": True}
+        small = client.submit(("a.jpg", b"A"))
+        client.wait(small, 40)
+
+
+def test_an_engine_that_fills_the_disk_fails_with_the_word_even_when_its_state_can_not_be_written(
+    small_disk: Path,
+) -> None:
+    with serving(small_disk / "node") as client:
+        uuid = client.submit(("sleeps.jpg", b"A"))
+        project = small_disk / "node" / "tasks" / uuid / "project"
+        filler = small_disk / "filler"
+        client.wait(uuid, 20)
+        with filler.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space left"):
+            while True:
+                stream.write(bytes(4096))
+        client.post("/task/new/init")
+        (project / "images" / "sleeps.jpg").unlink()
+        (project / "wake").symlink_to("images")
+        info = client.wait(uuid, 30)
+        assert "No space left" in info["status"]["errorMessage"] or "ENOSPC" in info["status"]["errorMessage"]
+        assert client.init()["error"].startswith("Disk full (ENOSPC)")
+        filler.unlink()
+        assert "uuid" in client.init()
+        assert client.act("restart", uuid) == {"success": True}
