@@ -8,8 +8,9 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,28 @@ if TYPE_CHECKING:
 
 IDLE_S = 60
 START_S = 60
+COMMAND = (sys.executable, "-P", "-m", "uav_workflow.cli.main", "node")
+"""Starts the node; -P as a folder called `tasks` where the run was started must not be taken for the package."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeInUse:
+    """A node and how to find it again.
+
+    Attributes
+    ----------
+    find : callable or None
+        Gives the address of now, and starts the own node anew when it has died; None for a configured node, which
+        stays where it is and is not ours to start.
+    """
+
+    address: NodeAddress
+    find: Callable[[], NodeAddress] | None = None
 
 
 @contextmanager
-def node_for(workspace: Path) -> Iterator[NodeAddress]:
-    """Address of the node to use, kept alive while the block runs.
+def node_for(workspace: Path) -> Iterator[NodeInUse]:
+    """Node to use, kept alive while the block runs.
 
     A configured node (``UAV_NODE``) is used as it is. Otherwise the workspace's own node is adopted when it lives, or
     started on the same data; it ends itself a minute after its last owner has gone.
@@ -41,16 +59,20 @@ def node_for(workspace: Path) -> Iterator[NodeAddress]:
     machine = Settings()
     if machine.node:
         token = machine.node_token.get_secret_value() if machine.node_token else ""
-        yield NodeAddress.parse(machine.node, token)
+        yield NodeInUse(address=NodeAddress.parse(machine.node, token))
         return
     from uav_workflow.node.lock import register_owner
 
     data = workspace / "node"
     data.mkdir(parents=True, exist_ok=True)
     owner = register_owner(data)
-    try:
+
+    def find() -> NodeAddress:
         lock = _living_node(data)
-        yield NodeAddress.parse(lock.url, lock.token)
+        return NodeAddress.parse(lock.url, lock.token)
+
+    try:
+        yield NodeInUse(address=find(), find=find)
     finally:
         owner.unlink(missing_ok=True)
 
@@ -91,8 +113,7 @@ def _wait_for_lock(data: Path, seconds: float) -> NodeLock:
 
 def _start(data: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start the node in a session of its own, so that it outlives a killed run."""
-    command = [sys.executable, "-P", "-m", "uav_workflow.cli.main", "node", "--port", "0", "--data-dir", str(data)]
-    command += ["--exit-when-idle", str(IDLE_S)]
+    command = [*COMMAND, "--port", "0", "--data-dir", str(data), "--exit-when-idle", str(IDLE_S)]
     environment = {key: value for key, value in os.environ.items() if key != "UAV_NODE"}
     # the token travels by the environment: a command line is seen by every user of the machine
     environment["UAV_NODE_TOKEN"] = secrets.token_urlsafe(24)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.captures import CalibratedCaptures
 from tasks.node import node_for
@@ -12,6 +13,11 @@ from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.product import Json
 from uav_workflow.settings import Settings
 from uav_workflow.store import Draft
+
+if TYPE_CHECKING:
+    from uav_workflow.findings import Finding
+    from uav_workflow.photogrammetry.client import TaskResult
+    from uav_workflow.photogrammetry.patience import Patience
 
 ASSETS = "assets"
 OUTPUTS = (
@@ -49,31 +55,53 @@ class NodeTask(ProductTask):
 
     def make(self, draft: Draft) -> None:
         """Upload, wait, download, verify."""
-        from uav_workflow.photogrammetry.client import run_task
+        from uav_workflow.photogrammetry.client import TaskOrder, run_task
         from uav_workflow.photogrammetry.identity import task_uuid
         from uav_workflow.photogrammetry.verification import Thresholds, verify
 
         files = self._files(self.read_flight())
         options = node_options(self.scope)
-        with node_for(Path(self.workspace)) as node:
-            self.track(str(node))
-            assets = run_task(
-                node,
-                files,
-                options,
-                name=f"{self.scope.record.site} {self.flight}",
-                task_uuid=task_uuid(self.flight, self.address.fingerprint, options),
-                work=self.scope.scratch / f"node-{self.address.fingerprint}",
-                outputs=OUTPUTS,
-                on_progress=self._follow,
-                remove_after=Settings().node_remove_tasks,
-                if_known=PROTECTING,
-            )
         asked = self.scope.recipe.photogrammetry
+        order = TaskOrder(
+            task_uuid=task_uuid(self.flight, self.address.fingerprint, options),
+            name=f"{self.scope.record.site} {self.flight}",
+            files=files,
+            options=options,
+            outputs=OUTPUTS,
+            dispensable=PROTECTING,
+            may_lower=asked.lower_on_memory,
+        )
+        with node_for(Path(self.workspace)) as node:
+            self.track(str(node.address))
+            result = run_task(
+                node.address,
+                order,
+                work=self.scope.scratch / f"node-{self.address.fingerprint}",
+                on_progress=self._follow,
+                patience=self.patience(),
+                find_node=node.find,
+            )
         limits = Thresholds(placed_warning=asked.minimum_placed, covered_warning=asked.minimum_covered)
-        draft.findings.extend(verify(assets, sorted(files), options, limits))
-        draft.facts["options"] = dict(options)
-        assets.rename(draft.path / ASSETS)
+        draft.findings.extend([*lowered_findings(result), *verify(result.assets, sorted(files), options, limits)])
+        draft.facts.update(task_facts(result))
+        result.assets.rename(draft.path / ASSETS)
+
+    @classmethod
+    def patience(cls) -> Patience:
+        """Bounds of the client on this machine."""
+        from uav_workflow.photogrammetry.patience import Patience
+
+        return Patience(budget_s=3600 * Settings().node_budget_h)
+
+    def run(self) -> None:
+        """Make the product; the task may go from the node once the product is published, not a moment before."""
+        super().run()
+        if Settings().node_remove_tasks:
+            from uav_workflow.photogrammetry.connection import Connection
+            from uav_workflow.photogrammetry.download import remove_task
+
+            with node_for(Path(self.workspace)) as node:
+                remove_task(Connection(node.address, self.patience()), str(self.output().product().facts["uuid"]))
 
     def _files(self, flight: Flight) -> dict[str, Path]:
         """Upload name to file: calibrated images where there are any, and the text files a node understands."""
@@ -100,6 +128,34 @@ class NodeTask(ProductTask):
         if said != self._said:
             self._said = said
             logger.info("node: %s", text)
+
+
+def task_facts(result: TaskResult) -> dict[str, Json]:
+    """What the manifest says of the task on the node."""
+    facts: dict[str, Json] = {"uuid": result.uuid, "options": dict(result.options), "attempts": result.attempts}
+    if result.left_out:
+        facts["options_left_out"] = list(result.left_out)
+    if result.lowered:
+        facts["options_lowered"] = [step.to_json() for step in result.lowered]
+    if result.reasons:
+        facts["earlier_attempts"] = list(result.reasons)
+    return facts
+
+
+def lowered_findings(result: TaskResult) -> list[Finding]:
+    """A warning for every option that was lowered because the node ran out of memory."""
+    from uav_workflow.findings import warning
+
+    return [
+        warning(
+            "node-options-lowered",
+            step.option,
+            f"the node ran out of memory, so {step.option} was lowered from {step.was} to {step.now}",
+            "the products are coarser or incomplete for it; use a node with more memory, or forbid this with "
+            "photogrammetry.lower_on_memory=false",
+        )
+        for step in result.lowered
+    ]
 
 
 def upload_names(names: list[str]) -> dict[str, str]:

@@ -35,6 +35,8 @@ class Photogrammetry(Section):
     """Pixel of the flight's grid, centimetres; the photos' GSD when absent."""
     options: dict[str, str | float | bool] = Field(default_factory=dict)
     """Further options of the node, by its own names."""
+    lower_on_memory: bool = True
+    """Where a node runs out of memory, try again with milder options; each step is said."""
     minimum_placed: Share = 0.8
     minimum_covered: Share = 0.9
 

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
         Token of that node; never written to a product, log or database.
     node_remove_tasks : bool
         Delete a task on the node once its results are downloaded and verified.
+    node_budget_h : float
+        Hours a task may take on a node, upload and download included, before a run stops waiting.
     scheduler : str or None
         URL of a luigid; none runs the scheduler in the process.
     workers : int
@@ -34,5 +36,6 @@ class Settings(BaseSettings):
     node: str | None = None
     node_token: SecretStr | None = None
     node_remove_tasks: bool = False
+    node_budget_h: float = Field(default=48.0, gt=0)
     scheduler: str | None = None
     workers: int = Field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)), ge=1)

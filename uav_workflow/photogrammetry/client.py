@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import itertools
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,256 +10,336 @@ from pathlib import Path
 from typing import Any
 
 from pyodm.exceptions import OdmError
-from pyodm.types import NodeInfo, TaskStatus
+from pyodm.types import TaskStatus
 
 from uav_workflow.domain.product import Json
 from uav_workflow.errors import NodeError
-from uav_workflow.photogrammetry.address import AddressedNode, NodeAddress
-from uav_workflow.photogrammetry.download import fetch_assets, remove_task
-from uav_workflow.photogrammetry.failure import SessionSpoiled, TaskLost, is_passing, refusal, task_failed
-from uav_workflow.photogrammetry.ledger import Ledger
-from uav_workflow.photogrammetry.patience import Patience
-from uav_workflow.photogrammetry.polling import ENDED, find_task, output_tail, wait_for_task
+from uav_workflow.photogrammetry.address import NodeAddress
+from uav_workflow.photogrammetry.connection import Connection, FindNode
+from uav_workflow.photogrammetry.download import Fetch, remove_task
+from uav_workflow.photogrammetry.failure import (
+    SessionSpoiled,
+    TaskLost,
+    disk_failure,
+    is_passing,
+    node_goes_down,
+    refusal,
+    task_failed,
+)
+from uav_workflow.photogrammetry.fallback import Lowered, lower
+from uav_workflow.photogrammetry.identity import attempt_uuid
+from uav_workflow.photogrammetry.ledger import MAX_ATTEMPTS, Ledger
+from uav_workflow.photogrammetry.patience import Clock, Patience
+from uav_workflow.photogrammetry.polling import TaskState, Watch, find_task, output_tail
+from uav_workflow.photogrammetry.preflight import Offer, check_disk, check_files, is_photo
 from uav_workflow.photogrammetry.progress import ProgressCallback
 from uav_workflow.photogrammetry.upload import Upload
 
 ASSETS = "assets"
-NOT_PHOTOS = (".txt", ".zip", ".las", ".laz")
-OWN_ENGINE = "uav-workflow"
-"""How `engineVersion` of the node that ships with this project begins; it keeps one copy of a file sent twice."""
 
 
-def run_task(
-    address: NodeAddress,
-    files: Mapping[str, Path],
-    options: Mapping[str, Json],
-    *,
-    name: str,
-    task_uuid: str,
-    work: Path,
-    outputs: Sequence[str],
-    on_progress: ProgressCallback,
-    patience: Patience | None = None,
-    remove_after: bool = False,
-    if_known: Collection[str] = (),
-) -> Path:
-    """Have a node work on a flight and hand back the folder of its unpacked assets.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOrder:
+    """What a node is asked to do.
 
-    The uuid stands in ``work/node_task.json`` before the first byte leaves. Called again after a crash, it goes on
-    where it was: files already there are not sent again, a task that still runs or has completed is adopted, a
-    download is resumed. A task the node has lost is sent again by itself. A task that FAILED or was CANCELED is not:
-    the same photos and options would fail the same way, and who cancels means it. It raises; the next call is
-    the user's decision and starts the next attempt. After three attempts nothing is sent any more.
-
-    Parameters
+    Attributes
     ----------
-    address : NodeAddress
+    task_uuid : str
+        From `identity.task_uuid`: of flight, inputs and options.
+    name : str
+        Title of the task on the node.
     files : mapping
         Upload name (unique without regard to case, no slash) to file.
     options : mapping
         ODM option name to value, each checked against the node's /options.
-    name : str
-        Title of the task on the node.
-    task_uuid : str
-        From `identity.task_uuid`.
-    work : Path
-        Folder for the record, the partial download and the result; kept between calls.
     outputs : sequence of str
         Paths wanted in all.zip; empty for the node's default list.
+    dispensable : collection of str
+        Options that matter only to nodes that have them (seam levelling of textures, to one without textures). On
+        others they are left out, and the result lists them.
+    may_lower : bool
+        After lack of memory, try again with milder options (see `fallback.LADDER`).
+    """
+
+    task_uuid: str
+    name: str
+    files: Mapping[str, Path]
+    options: Mapping[str, Json]
+    outputs: Sequence[str] = ()
+    dispensable: Collection[str] = ()
+    may_lower: bool = True
+
+    @property
+    def photos(self) -> int:
+        """Files the node counts as photos."""
+        return sum(is_photo(name) for name in self.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """What came of a task.
+
+    Attributes
+    ----------
+    assets : Path
+        The unpacked all.zip.
+    uuid : str
+        The task on the node.
+    options : mapping
+        Options the node worked with.
+    left_out : tuple of str
+        Options the node does not have.
+    lowered : tuple of Lowered
+        Options lowered for lack of memory.
+    attempts : int
+    reasons : tuple of str
+        Why earlier attempts and upload sessions were given up.
+    """
+
+    assets: Path
+    uuid: str
+    options: Mapping[str, Json]
+    left_out: tuple[str, ...]
+    lowered: tuple[Lowered, ...]
+    attempts: int
+    reasons: tuple[str, ...]
+
+
+def run_task(
+    address: NodeAddress,
+    order: TaskOrder,
+    *,
+    work: Path,
+    on_progress: ProgressCallback,
+    patience: Patience | None = None,
+    find_node: FindNode | None = None,
+) -> TaskResult:
+    """Have a node work on a flight and hand back its unpacked assets.
+
+    The uuid stands in ``work/node_task.json`` before the first byte leaves. Called again after a crash, it goes on
+    where it was: files already there are not sent again, a task that still runs or has completed is adopted, a
+    download is resumed. A task the node has lost is sent again by itself, one that ran out of memory with milder
+    options. A task that FAILED otherwise, or was CANCELED, is not: the same photos and options would fail the same
+    way, and who cancels means it. It raises; the next call is the user's decision and starts the next attempt. After
+    three attempts nothing is sent any more.
+
+    Parameters
+    ----------
+    address : NodeAddress
+    order : TaskOrder
+    work : Path
+        Folder for the record, the partial download and the result; kept between calls.
     on_progress : callable
         Called from this thread with `NodeProgress`.
     patience : Patience, optional
         Bounds of the retries.
-    remove_after : bool
-        Delete the task on the node after the verified download.
-    if_known : collection of str
-        Options that matter only to nodes that have them (seam levelling of textures, to one without textures). On
-        others they are left out, and the record lists them.
-
-    Returns
-    -------
-    Path
-        ``work/assets``.
+    find_node : callable, optional
+        Asked for the node's address after each connection that failed; it may start the node anew.
 
     Raises
     ------
     NodeTaskFailed
         The node ended the task without a result; the message carries the end of its output.
     NodeError
-        The node refuses or can't be reached.
+        The node refuses or can't be reached, a bound is reached, our disk is full.
     """
+    check_files(order.files)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise disk_failure(exc, work, "the record of the task") from exc
     patience = patience or Patience()
-    _check_names(files)
-    assets = work / ASSETS
-    ledger = Ledger.open(work, task=task_uuid, node=address.identity, name=name)
-    if ledger.state == "unpacked" and assets.is_dir():
-        return assets
-    if ledger.state == "failed":
-        ledger.next_attempt("run again by the user")
-    node = address.node(patience.timeout_s)
+    ledger = Ledger.open(work, task=order.task_uuid, node=address.identity, name=order.name)
     run = _Run(
-        node=node,
+        node=Connection(address, patience, find_node),
         ledger=ledger,
-        files=files,
-        options=options,
-        name=name,
-        outputs=outputs,
+        order=order,
+        work=work,
         patience=patience,
+        clock=Clock(patience),
         on_progress=on_progress,
-        if_known=if_known,
     )
-    while not run.complete():
-        pass
-    ledger.enter("completed")
-    fetch_assets(node, ledger.uuid, assets, patience=patience, on_progress=on_progress)
-    ledger.enter("unpacked")
-    if remove_after:
-        remove_task(node, ledger.uuid)
-    return assets
+    if not (ledger.state == "unpacked" and run.assets.is_dir()):
+        if ledger.state == "failed":
+            ledger.next_attempt("run again by the user")
+        first_session = ledger.session
+        while not run.step(first_session):
+            pass
+    return run.result()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """The arguments of one call, and the step that is repeated until the task is completed."""
+    """The arguments of one call, and the step that is repeated until the assets are there."""
 
-    node: AddressedNode
+    node: Connection
     ledger: Ledger
-    files: Mapping[str, Path]
-    options: Mapping[str, Json]
-    name: str
-    outputs: Sequence[str]
+    order: TaskOrder
+    work: Path
     patience: Patience
+    clock: Clock
     on_progress: ProgressCallback
-    if_known: Collection[str]
 
-    def complete(self) -> bool:
-        """Adopt or submit, then wait. False: try again, the ledger says under which uuid."""
+    @property
+    def assets(self) -> Path:
+        return self.work / ASSETS
+
+    @property
+    def options(self) -> dict[str, Json]:
+        """Options to send: those asked for, as lowered so far, less those the node does not have."""
+        lowered = {step.option: step.now for step in self.ledger.lowered}
+        return {key: value for key, value in (dict(self.order.options) | lowered).items() if key not in self.left_out}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return self.ledger.left_out
+
+    def result(self) -> TaskResult:
+        """Sum up, once the assets are there."""
+        return TaskResult(
+            assets=self.assets,
+            uuid=self.ledger.uuid,
+            options=self.options,
+            left_out=self.left_out,
+            lowered=self.ledger.lowered,
+            attempts=self.ledger.attempt,
+            reasons=self.ledger.reasons,
+        )
+
+    def step(self, first_session: int) -> bool:
+        """Adopt or submit, wait, fetch. False: try again, the ledger says under which uuid."""
         ledger = self.ledger
         try:
-            info = find_task(self.node, ledger.uuid, self.patience)
-            if info is None and ledger.state == "new":
-                self._submit()
-            if info is None or info.status not in ENDED:
-                ledger.enter("committed")
-                info = wait_for_task(
-                    self.node, ledger.uuid, self.patience, self.on_progress, on_running=self._check_count
-                )
+            state = self._follow()
+            if state is None:
+                return False
+            self._check_count(state)
+            ledger.enter("completed")
+            fetch = Fetch(
+                self.node,
+                ledger.uuid,
+                self.assets,
+                patience=self.patience,
+                clock=self.clock,
+                on_progress=self.on_progress,
+            )
+            fetch.run()
         except TaskLost as exc:
+            if exc.at_once:
+                self._stop_when_down()
+                ledger.note_crash()
             ledger.next_attempt(str(exc))
             return False
         except SessionSpoiled as exc:
-            if ledger.session >= self.patience.sessions:
-                ledger.enter("failed", str(exc))
+            # the attempt stays the same: nothing failed, was cancelled or got lost
+            ledger.next_session(str(exc))
+            if ledger.session - first_session >= self.patience.sessions:
                 raise NodeError(
-                    f"{self.node.address}: upload given up after {ledger.session} sessions: {exc}; "
+                    f"{self.node.address}: upload given up after {self.patience.sessions} sessions: {exc}; "
                     "the connection to the node is too poor, run again when it is better"
                 ) from exc
-            ledger.next_session(str(exc))
             return False
-        if info.status is not TaskStatus.COMPLETED:
-            self._fail(info)
+        ledger.enter("unpacked")
         return True
 
-    def _fail(self, info: Any) -> None:
+    def _follow(self) -> TaskState | None:
+        """See the task to its completion; None when the ledger has gone on to another attempt."""
+        fresh, state = False, None
+        if self.ledger.state == "new":
+            state = self._earlier_life()
+            if state is None:
+                self._submit()
+                fresh = True
+            elif state.status in (TaskStatus.FAILED, TaskStatus.CANCELED):
+                # its user was told then; who runs again wants another attempt
+                self._go_on(state, told=True)
+                return None
+            self.ledger.enter("committed")
+        if state is None or state.status is not TaskStatus.COMPLETED:
+            watch = Watch(self.node, self.ledger.uuid, self.patience, self.clock, self.on_progress, fresh=fresh)
+            state = watch.wait(self._check_count, self._stop_when_down)
+        if state.status is TaskStatus.COMPLETED:
+            return state
+        self._go_on(state, told=False)
+        return None
+
+    def _earlier_life(self) -> TaskState | None:
+        """The task as the node knows it already, under the uuid of any attempt or session when our record is lost."""
+        state = find_task(self.node, self.ledger.uuid, self.patience)
+        if state is not None or not self.ledger.begins:
+            return state
+        for attempt, session in itertools.product(range(1, MAX_ATTEMPTS + 1), range(1, self.patience.sessions + 1)):
+            other = attempt_uuid(self.order.task_uuid, attempt, session)
+            state = find_task(self.node, other, self.patience) if other != self.ledger.uuid else None
+            if state is not None and state.status not in (TaskStatus.FAILED, TaskStatus.CANCELED):
+                self.ledger.adopt(attempt, session)
+                return state
+        return None
+
+    def _go_on(self, state: TaskState, *, told: bool) -> None:
+        """After FAILED or CANCELED: the next attempt where it makes sense, otherwise the error."""
+        ledger = self.ledger
         error = task_failed(
             self.node.address,
-            self.ledger.uuid,
-            str(info.last_error or ""),
-            output_tail(self.node, self.ledger.uuid),
-            canceled=info.status is TaskStatus.CANCELED,
+            ledger.uuid,
+            state.error,
+            output_tail(self.node, ledger.uuid),
+            canceled=state.status is TaskStatus.CANCELED,
+            lowered=", ".join(map(str, ledger.lowered)),
         )
-        self.ledger.enter("failed", str(error))
-        raise error
+        milder = error.memory and self.order.may_lower and not ledger.is_last_attempt
+        steps = self._milder() if milder else []
+        if not steps and not told:
+            ledger.enter("failed", str(error))
+            raise error
+        ledger.next_attempt(str(error), steps)
+
+    def _milder(self) -> list[Lowered]:
+        offer = Offer.ask(self.node, self._ask)
+        done = [step.option for step in self.ledger.lowered]
+        return lower(self.options, offer.options, self.order.photos, done, last=self.ledger.comes_last)
+
+    def _stop_when_down(self) -> None:
+        """Give up when the same options have brought the node down before."""
+        if self.ledger.crashes:
+            error = node_goes_down(self.node.address, self.ledger.node_version, self.options)
+            self.ledger.enter("failed", str(error))
+            raise error
 
     def _submit(self) -> None:
-        answer = _ask(self.node, "/info", self.patience)
-        _check_node(self.node, answer, len(self.files))
-        unknown = _unknown_options(self.node, self.options, self.if_known, self.patience)
-        self.ledger.leave_out(unknown)
-        options = {key: value for key, value in self.options.items() if key not in unknown}
+        offer = Offer.ask(self.node, self._ask)
+        offer.check_count(self.node, len(self.order.files))
+        left_out = offer.check_options(self.node, self.order.options, self.order.dispensable)
+        self.ledger.note_node(offer.version, left_out)
+        check_disk(self.work, self.order.files)
         upload = Upload(
             self.node,
             self.ledger,
             self.patience,
+            self.clock,
             self.on_progress,
-            keeps_one_copy=str(answer.get("engineVersion", "")).startswith(OWN_ENGINE),
+            keeps_one_copy=offer.keeps_one_copy,
         )
-        upload.begin(self.name, options, self.outputs)
-        upload.send(self.files)
+        upload.begin(self.order.name, self.options, self.order.outputs)
+        upload.send(self.order.files)
         upload.commit()
 
-    def _check_count(self, info: Any) -> None:
+    def _ask(self, path: str) -> Any:
+        """GET with bounded retries."""
+        for failures in range(1, self.patience.retries + 2):
+            try:
+                return self.node.get(path)
+            except OdmError as exc:
+                if not is_passing(exc) or failures > self.patience.retries:
+                    raise refusal(exc, f"asking for {path}", self.node.address) from exc
+                time.sleep(self.patience.pause(failures))
+        raise AssertionError("the loop above returns or raises")
+
+    def _check_count(self, state: TaskState) -> None:
         """Once the node has sorted the files in, it must hold as many photos as were sent."""
-        if info.status is TaskStatus.RUNNING and not info.progress:
+        if not state.images_count or (state.status is TaskStatus.RUNNING and not state.progress):
             return
-        photos = sum(not name.lower().endswith(NOT_PHOTOS) for name in self.files)
-        if info.images_count in (photos, len(self.files)):
+        if state.images_count in (self.order.photos, len(self.order.files)):
             return
         remove_task(self.node, self.ledger.uuid)
-        raise SessionSpoiled(f"the node holds {info.images_count} photos, {photos} were sent")
-
-
-def _check_names(files: Mapping[str, Path]) -> None:
-    if not files:
-        raise NodeError("no files to send: a task needs photos")
-    lower: dict[str, str] = {}
-    for name, path in files.items():
-        if "/" in name or "\\" in name or name != name.strip() or not name:
-            raise NodeError(f"upload name {name!r} ({path}): must be a plain file name without a folder")
-        if name.lower() in lower:
-            raise NodeError(f"upload names {lower[name.lower()]!r} and {name!r} differ in case only; rename one")
-        lower[name.lower()] = name
-        if not path.is_file():
-            raise NodeError(f"{path}: is not there, or no file; it was to be sent as {name}")
-
-
-def _ask(node: AddressedNode, path: str, patience: Patience) -> Any:
-    """GET with bounded retries."""
-    for failures in range(1, patience.retries + 2):
-        try:
-            return node.get(path)
-        except OdmError as exc:
-            if not is_passing(exc) or failures > patience.retries:
-                raise refusal(exc, f"asking for {path}", node.address) from exc
-            time.sleep(patience.pause(failures))
-    raise AssertionError("the loop above returns or raises")
-
-
-def _check_node(node: AddressedNode, answer: Any, count: int) -> None:
-    info = NodeInfo(answer) if isinstance(answer, dict) else None
-    version = str(info.version) if info else "?"
-    parts = version.split(".")
-    if len(parts) != 3 or not all(part.isdigit() for part in parts):
-        raise NodeError(
-            f"{node.address}: does not answer like a NodeODM (version {version!r}); check host, port and path"
-        )
-    if tuple(int(part) for part in parts) < (1, 4, 0):
-        raise NodeError(f"{node.address}: NodeODM API {version} is too old; 1.4.0 or newer is needed")
-    limit = info.max_images if info else None
-    if isinstance(limit, int) and 0 < limit < count:
-        raise NodeError(
-            f"{node.address}: takes at most {limit} files a task, {count} are to be sent; "
-            "use a node with a higher limit (NodeODM --max_images), or split the flight"
-        )
-
-
-def _unknown_options(
-    node: AddressedNode, options: Mapping[str, Json], if_known: Collection[str], patience: Patience
-) -> list[str]:
-    """Those of `if_known` the node does not have; any other is an error: the node would drop it without a word."""
-    if not options:
-        return []
-    rows = _ask(node, "/options", patience)
-    names = {str(row.get("name")) for row in rows if isinstance(row, dict)} if isinstance(rows, list) else set()
-    unknown = sorted(set(options) - names)
-    wrong = [name for name in unknown if name not in if_known]
-    if not wrong:
-        return unknown
-    hints = []
-    for name in wrong:
-        near = difflib.get_close_matches(name, names, 1)
-        hints.append(f"{name} (meant {near[0]}?)" if near else name)
-    raise NodeError(
-        f"{node.address}: does not know the option {', '.join(hints)}; it would be ignored in silence. "
-        f"Correct the recipe; `GET {node.address}/options` lists {len(names)} names"
-    )
+        raise SessionSpoiled(f"the node holds {state.images_count} photos, {self.order.photos} were sent")

@@ -27,8 +27,19 @@ def task_uuid(flight_id: str, inputs: Mapping[str, str] | str, options: Mapping[
     return str(uuid.uuid5(_NAMESPACE, content))
 
 
-def attempt_uuid(first: str, attempt: int, session: int) -> str:
-    """Uuid of a later attempt or upload session; attempt 1, session 1 carries the task's own."""
-    if attempt == 1 and session == 1:
+def attempt_uuid(first: str, attempt: int, session: int, changed: Mapping[str, Json] | None = None) -> str:
+    """Uuid of a later attempt or upload session; attempt 1, session 1 of unchanged options carries the task's own.
+
+    Parameters
+    ----------
+    first : str
+        From `task_uuid`.
+    attempt, session : int
+        From 1.
+    changed : mapping, optional
+        Options that are no longer those the task was named for.
+    """
+    if attempt == 1 and session == 1 and not changed:
         return first
-    return str(uuid.uuid5(uuid.UUID(first), f"{attempt}/{session}"))
+    options = json.dumps(dict(changed), sort_keys=True, separators=(",", ":")) if changed else ""
+    return str(uuid.uuid5(uuid.UUID(first), f"{attempt}/{session}{options}"))

@@ -4,31 +4,73 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyodm.exceptions import NodeServerError, OdmError
-from pyodm.types import TaskInfo, TaskStatus
+from pyodm.types import TaskStatus
 
 from uav_workflow.errors import NodeError
-from uav_workflow.photogrammetry.address import AddressedNode
-from uav_workflow.photogrammetry.failure import TAIL_LINES, TaskLost, is_refused_token, is_unknown_task, refusal
-from uav_workflow.photogrammetry.patience import Patience
+from uav_workflow.photogrammetry.connection import Connection
+from uav_workflow.photogrammetry.failure import (
+    TAIL_LINES,
+    TaskLost,
+    is_down,
+    is_passing,
+    is_refused_token,
+    is_unknown_task,
+    refusal,
+)
+from uav_workflow.photogrammetry.patience import Clock, Patience
 from uav_workflow.photogrammetry.progress import NodeProgress, ProgressCallback
 
 ENDED = (TaskStatus.FAILED, TaskStatus.COMPLETED, TaskStatus.CANCELED)
 _STAGES = {TaskStatus.QUEUED: "queued", TaskStatus.RUNNING: "running", TaskStatus.COMPLETED: "running"}
 
 
-def task_info(node: AddressedNode, uuid: str) -> Any:
-    """PyODM's `TaskInfo` with the last line of output; an answer that is no task is an `OdmError`."""
-    answer = node.get(f"/task/{uuid}/info", {"with_output": "-1"})
-    try:
-        return TaskInfo(answer)
-    except (KeyError, ValueError, TypeError, AttributeError) as exc:
-        raise NodeServerError(f"answer about the task is not understood ({exc!r})") from exc
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskState:
+    """What a node says of a task. PyODM's `TaskInfo` breaks on nodes that leave out what nobody here needs.
+
+    Attributes
+    ----------
+    images_count : int or None
+        None when the node does not say.
+    progress : float
+        0 - 100.
+    error, line : str
+        The node's reason of a failure, the last line of output; empty when it gives none.
+    """
+
+    status: TaskStatus
+    images_count: int | None
+    progress: float
+    error: str
+    line: str
+
+    @classmethod
+    def read(cls, answer: Any) -> TaskState:
+        """Read /task/{uuid}/info; an answer that is no task is a `NodeServerError`."""
+        try:
+            status = answer["status"]
+            count, progress, output = (answer.get(key) for key in ("imagesCount", "progress", "output"))
+            return cls(
+                status=TaskStatus(status["code"]),
+                images_count=count if isinstance(count, int) else None,
+                progress=float(progress) if isinstance(progress, int | float) else 0.0,
+                error=str(status.get("errorMessage") or ""),
+                line=str(output[-1]) if isinstance(output, list) and output else "",
+            )
+        except (KeyError, ValueError, TypeError, AttributeError) as exc:
+            raise NodeServerError(f"answer about the task is not understood ({exc!r})") from exc
 
 
-def find_task(node: AddressedNode, uuid: str, patience: Patience) -> Any | None:
+def ask_task(node: Connection, uuid: str) -> TaskState:
+    """State of a task now; any fault is an `OdmError`."""
+    return TaskState.read(node.get(f"/task/{uuid}/info", {"with_output": "-1"}))
+
+
+def find_task(node: Connection, uuid: str, patience: Patience) -> TaskState | None:
     """The task as the node knows it, None when it does not; passing faults are waited out.
 
     Raises
@@ -38,81 +80,108 @@ def find_task(node: AddressedNode, uuid: str, patience: Patience) -> Any | None:
     """
     for failures in range(1, patience.retries + 2):
         try:
-            return task_info(node, uuid)
+            return ask_task(node, uuid)
         except OdmError as exc:
-            if is_refused_token(exc) or (failures > patience.retries and not is_unknown_task(exc)):
-                raise refusal(exc, "asking for the task", node.address) from exc
             if is_unknown_task(exc):
                 return None
+            if not is_passing(exc) or failures > patience.retries:
+                raise refusal(exc, "asking for the task", node.address) from exc
             time.sleep(patience.pause(failures))
     raise AssertionError("the loop above returns or raises")
 
 
-def wait_for_task(
-    node: AddressedNode,
-    uuid: str,
-    patience: Patience,
-    on_progress: ProgressCallback,
-    on_running: Callable[[Any], None] = lambda _info: None,
-) -> Any:
-    """Poll until the task has ended; returns its last `TaskInfo`.
+class Watch:
+    """Polls one task until it has ended.
 
     Only the node's own word ends the wait: FAILED, COMPLETED, CANCELED, or twice `not found` with `not_found_s`
     between. Every transport fault is waited out for `grace_s` of wall time.
 
     Parameters
     ----------
-    on_running : callable
-        Called with each info of a task that has not ended.
-
-    Raises
-    ------
-    NodeError
-        No answer for `grace_s`, or the task took longer than `budget_s`. It is left running: the next run finds it.
-    TaskLost
-        The node does not know the task any more.
+    fresh : bool
+        This run has just committed the task: a node that is gone now was brought down by it.
     """
-    started = answered = time.monotonic()
-    unknown_since: float | None = None
-    percent = 0.0
-    while True:
-        try:
-            info = task_info(node, uuid)
-        except OdmError as exc:
-            now = time.monotonic()
-            if is_refused_token(exc):
-                raise refusal(exc, "following the task", node.address) from exc
-            if is_unknown_task(exc):
-                answered = now
-                unknown_since = now if unknown_since is None else unknown_since
-                if now - unknown_since >= patience.not_found_s:
-                    raise TaskLost(f"the node forgot the task ({exc})") from exc
+
+    def __init__(
+        self,
+        node: Connection,
+        uuid: str,
+        patience: Patience,
+        clock: Clock,
+        on_progress: ProgressCallback,
+        *,
+        fresh: bool = False,
+    ) -> None:
+        self._node = node
+        self._uuid = uuid
+        self._patience = patience
+        self._clock = clock
+        self._on_progress = on_progress
+        self._fresh = fresh
+        self._began = self._answered = time.monotonic()
+        self._unknown_since: float | None = None
+        self._percent = 0.0
+        self.went_down = False
+        """The node refused connections right after it took the task."""
+
+    def wait(self, on_running: Callable[[TaskState], None], on_down: Callable[[], None]) -> TaskState:
+        """Return the task's last state.
+
+        Parameters
+        ----------
+        on_running : callable
+            Called with each state of a task that has not ended.
+        on_down : callable
+            Called when the node is gone right after it took the task.
+
+        Raises
+        ------
+        NodeError
+            No answer for `grace_s`, or the budget is spent. The task is left running: the next run finds it.
+        TaskLost
+            The node does not know the task any more.
+        """
+        while True:
+            try:
+                state = ask_task(self._node, self._uuid)
+            except OdmError as exc:
+                self._bear(exc, on_down)
             else:
-                unknown_since = None
-            if now - answered > patience.grace_s:
-                raise NodeError(
-                    f"{node.address}: no answer about task {uuid} for {patience.grace_s / 60:.0f} min ({exc}); "
-                    "when the node is back, run again: the task is found again if it lives"
-                ) from exc
-            text = f"node does not answer: {exc}"
-            on_progress(NodeProgress(stage="waiting", percent=percent, text=text[:300], uuid=uuid))
+                self._answered, self._unknown_since = time.monotonic(), None
+                if state.status in ENDED:
+                    return state
+                on_running(state)
+                self._percent = max(self._percent, state.progress)
+                self._say(_STAGES[state.status], state.line)
+            self._clock.check_budget(f"{self._node.address}: task {self._uuid}")
+            time.sleep(self._patience.poll_s)
+
+    def _bear(self, exc: OdmError, on_down: Callable[[], None]) -> None:
+        now = time.monotonic()
+        if is_refused_token(exc):
+            raise refusal(exc, "following the task", self._node.address) from exc
+        if self._fresh and is_down(exc) and now - self._began < self._patience.after_commit_s:
+            self.went_down = True
+            on_down()
+        if is_unknown_task(exc):
+            self._answered = now
+            self._unknown_since = now if self._unknown_since is None else self._unknown_since
+            if now - self._unknown_since >= self._patience.not_found_s:
+                raise TaskLost(f"the node forgot the task ({exc})", at_once=self.went_down) from exc
         else:
-            answered, unknown_since = time.monotonic(), None
-            if info.status in ENDED:
-                return info
-            on_running(info)
-            percent = max(percent, float(info.progress or 0.0))
-            text = str(info.output[-1]) if info.output else ""
-            on_progress(NodeProgress(stage=_STAGES[info.status], percent=percent, text=text[:300], uuid=uuid))
-        if time.monotonic() - started > patience.budget_s:
+            self._unknown_since = None
+        if now - self._answered > self._patience.grace_s:
             raise NodeError(
-                f"{node.address}: task {uuid} has not ended after {patience.budget_s / 3600:.1f} h; it is left "
-                "running: look at the node, then run again to go on waiting"
-            )
-        time.sleep(patience.poll_s)
+                f"{self._node.address}: no answer about task {self._uuid} for {self._patience.grace_s / 60:.0f} min "
+                f"({exc}); when the node is back, run again: the task is found again if it lives"
+            ) from exc
+        self._say("waiting", f"node does not answer: {exc}")
+
+    def _say(self, stage: str, text: str) -> None:
+        self._on_progress(NodeProgress(stage=stage, percent=self._percent, text=text[:300], uuid=self._uuid))
 
 
-def output_tail(node: AddressedNode, uuid: str) -> Sequence[str]:
+def output_tail(node: Connection, uuid: str) -> Sequence[str]:
     """Last lines of the node's output; empty when it can't be had."""
     try:
         lines = node.get(f"/task/{uuid}/output", {"line": str(-TAIL_LINES)})

@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pyodm.exceptions import NodeResponseError, NodeServerError, OdmError
 from pyodm.utils import MultipartEncoder, options_to_json
 
 from uav_workflow.domain.product import Json
 from uav_workflow.errors import NodeError
-from uav_workflow.photogrammetry.address import AddressedNode
-from uav_workflow.photogrammetry.failure import SessionSpoiled, is_passing, is_unknown_task, refusal
+from uav_workflow.photogrammetry.connection import Connection
+from uav_workflow.photogrammetry.failure import SessionSpoiled, TaskLost, is_down, is_passing, is_unknown_task, refusal
 from uav_workflow.photogrammetry.ledger import Ledger
-from uav_workflow.photogrammetry.patience import Patience
+from uav_workflow.photogrammetry.patience import Clock, Patience
 from uav_workflow.photogrammetry.progress import NodeProgress, ProgressCallback
 
 
@@ -40,9 +40,10 @@ class Upload:
 
     def __init__(
         self,
-        node: AddressedNode,
+        node: Connection,
         ledger: Ledger,
         patience: Patience,
+        clock: Clock,
         on_progress: ProgressCallback,
         *,
         keeps_one_copy: bool,
@@ -50,6 +51,7 @@ class Upload:
         self._node = node
         self._ledger = ledger
         self._patience = patience
+        self._clock = clock
         self._on_progress = on_progress
         self._keeps_one_copy = keeps_one_copy
         self._stop = threading.Event()
@@ -86,6 +88,7 @@ class Upload:
         lost = (self._ledger.begun() - sent) & set(files)
         if lost and not self._keeps_one_copy:
             raise SessionSpoiled(f"the answer for {min(lost)} was lost, so the node may hold it twice")
+        self._clock.moved()
         waiting = [name for name in sorted(files) if name not in sent]
         done = len(files) - len(waiting)
         self._report(done, len(files))
@@ -114,6 +117,7 @@ class Upload:
     def commit(self) -> None:
         """Start the task; a lost answer is settled by asking for the task."""
         last: OdmError | None = None
+        went_down = False
         for failures in range(self._patience.retries + 1):
             if failures:
                 time.sleep(self._patience.pause(failures))
@@ -121,9 +125,13 @@ class Upload:
                 self._node.post(f"/task/new/commit/{self._ledger.uuid}")
             except OdmError as exc:
                 last = exc
+                went_down = went_down or is_down(exc)
                 known = self._known()
                 if known:
                     return
+                if known is False and is_unknown_task(exc) and went_down:
+                    reason = "the node went down when it was to start the task, and forgot it"
+                    raise TaskLost(reason, at_once=True) from exc
                 if known is False and (is_unknown_task(exc) or "at least 1 file" in str(exc)):
                     raise SessionSpoiled("the node does not know the upload any more") from exc
                 if not is_passing(exc) and not is_unknown_task(exc):
@@ -149,11 +157,14 @@ class Upload:
 
         def post() -> Any:
             with ExitStack() as stack:
-                stream = stack.enter_context(_open(path))
+                stream = _Source(stack.enter_context(_open(path)), path, self._clock)
                 kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
                 form = MultipartEncoder(fields={"images": [(name, stream, kind)]})
                 answer = self._node.post(
-                    f"/task/new/upload/{self._ledger.uuid}", data=form, headers={"Content-Type": form.content_type}
+                    f"/task/new/upload/{self._ledger.uuid}",
+                    data=form,
+                    headers={"Content-Type": form.content_type},
+                    limit_s=self._clock.left_s,
                 )
             if not (isinstance(answer, dict) and answer.get("success")):
                 raise NodeServerError(f"unexpected answer to an upload: {answer!r:.200}")
@@ -180,6 +191,7 @@ class Upload:
                     raise refusal(exc, doing, self._node.address) from exc
                 if not may_repeat and not _never_left(exc):
                     raise SessionSpoiled(f"{doing}: the answer was lost ({exc})") from exc
+                self._clock.check(f"{self._node.address}: {doing}: {exc}")
             if self._stop.wait(self._patience.pause(failures)):
                 raise _Stopped
 
@@ -200,8 +212,31 @@ def _never_left(exc: OdmError) -> bool:
     return not isinstance(exc, NodeResponseError) and ("NewConnectionError" in text or "ConnectTimeout" in text)
 
 
-def _open(path: Path) -> Any:
+class _Source:
+    """A file on its way: tells the clock that bytes move, and says which file can't be read."""
+
+    def __init__(self, stream: BinaryIO, path: Path, clock: Clock) -> None:
+        self._stream = stream
+        self._path = path
+        self._clock = clock
+        # the encoder takes the length from these two
+        self.fileno, self.tell = stream.fileno, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as a binary file does."""
+        self._clock.moved()
+        try:
+            return self._stream.read(size)
+        except OSError as exc:
+            raise _unreadable(self._path, exc) from exc
+
+
+def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as exc:
-        raise NodeError(f"{path}: can't be read for upload ({exc.strerror}); check the file") from exc
+        raise _unreadable(path, exc) from exc
+
+
+def _unreadable(path: Path, exc: OSError) -> NodeError:
+    return NodeError(f"{path}: can't be read for upload ({exc.strerror}); check the file and the card or disk it is on")

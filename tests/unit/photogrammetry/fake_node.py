@@ -15,6 +15,21 @@ from odm_files import archive
 
 from uav_workflow.photogrammetry.address import NodeAddress
 
+QUALITY = ["ultra", "high", "medium", "low", "lowest"]
+OPTIONS = (
+    ("dsm", "bool", "false", ""),
+    ("dtm", "bool", "false", ""),
+    ("skip-orthophoto", "bool", "false", ""),
+    ("orthophoto-resolution", "float", "5", "float > 0.0"),
+    ("pc-quality", "enum", "medium", QUALITY),
+    ("feature-quality", "enum", "high", QUALITY),
+    ("max-concurrency", "int", "8", "positive integer"),
+    ("split", "int", "999999", "positive integer"),
+    ("mesh-octree-depth", "int", "11", "integer: 1 <= x <= 14"),
+    ("matcher-neighbors", "int", "0", "positive integer"),
+    ("boundary", "string", "", "json"),
+)
+
 
 @dataclass
 class FakeTask:
@@ -46,6 +61,10 @@ class FakeNode(ThreadingHTTPServer):
         self.token = ""
         self.ranges_offered = False
         self.keeps_one_copy = False
+        self.options = [
+            {"name": name, "type": kind, "value": value, "domain": domain, "help": ""}
+            for name, kind, value, domain in OPTIONS
+        ]
         self.max_images: int | None = None
         self.version = "2.2.4"
         self.released = threading.Event()
@@ -137,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             document = {"version": node.version, "maxImages": node.max_images, "engine": "odm"}
             reply(document | {"engineVersion": "uav-workflow 0.1.0" if node.keeps_one_copy else "3.6.0"})
         elif path == "/options":
-            reply([{"name": name} for name in ("dsm", "dtm", "orthophoto-resolution", "skip-orthophoto")])
+            reply(node.options)
         elif path == "/task/new/init":
             uuid = self.headers["set-uuid"]
             fields = _fields(body)

@@ -4,6 +4,8 @@ import pytest
 
 from uav_workflow.errors import UsageError
 from uav_workflow.photogrammetry.address import NodeAddress
+from uav_workflow.photogrammetry.connection import Connection
+from uav_workflow.photogrammetry.patience import Patience
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,12 @@ from uav_workflow.photogrammetry.address import NodeAddress
         ("https://host:8443/base/", "https://host:8443/base"),
         ("http://host:3000/?token=abc", "http://host:3000"),
         ("http://[::1]:3000", "http://[::1]:3000"),
+        (" http://host:3000 ", "http://host:3000"),
+        ("HTTP://Host:3000/Base", "http://host:3000/Base"),
+        ("host:443", "https://host"),
+        ("host:443/odm", "https://host/odm"),
+        ("http://host:443", "http://host:443"),
+        ("host:3000?token=abc", "http://host:3000"),
     ],
 )
 def test_is_read_as_users_write_it(text: str, shown: str) -> None:
@@ -26,14 +34,27 @@ def test_token_is_cut_out_at_once_and_never_shown() -> None:
     address = NodeAddress.parse("https://host:8443/base?token=s%26cret")
     assert address.token == "s&cret"
     assert "cret" not in str(address) + repr(address)
-    assert address.node().url("/info") == "https://host:8443/base/info?token=s%26cret"
+    assert Connection(address).url("/info") == "https://host:8443/base/info?token=s%26cret"
 
 
 def test_token_of_the_settings_wins() -> None:
     assert NodeAddress.parse("http://host?token=old", "new").token == "new"
 
 
-@pytest.mark.parametrize("text", ["ftp://host", "http://", "http://host:port", "http://user:secret@host", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://host",
+        "http://",
+        "http://host:port",
+        "http://user:secret@host",
+        "ftp://user:secret@host",
+        "http://user:secret@host:port",
+        "http://[::1",
+        "http://host:99999",
+        "",
+    ],
+)
 def test_refuses_what_is_no_address(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         NodeAddress.parse(text)
@@ -41,15 +62,15 @@ def test_refuses_what_is_no_address(text: str) -> None:
 
 
 def test_token_of_one_node_never_reaches_another() -> None:
-    first = NodeAddress.parse("http://one", "secret").node()
-    second = NodeAddress.parse("http://two").node()
+    first = Connection(NodeAddress.parse("http://one", "secret"))
+    second = Connection(NodeAddress.parse("http://two"))
     first.url("/info")
     assert second.url("/info") == "http://two/info"
     assert second.url("/x", {"a": "1"}) == "http://two/x?a=1"
 
 
 def test_token_is_in_no_message() -> None:
-    node = NodeAddress.parse("http://127.0.0.1:9", "se cret/1").node(1)
+    node = Connection(NodeAddress.parse("http://127.0.0.1:9", "se cret/1"), Patience(timeout_s=1))
     with pytest.raises(Exception, match=r"\*\*\*") as caught:
         node.get("/info")
     assert "cret" not in str(caught.value)

@@ -3,58 +3,17 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_node import FakeTask
 from odm_files import archive
+from orders import TASK, Order
 
 from uav_workflow.errors import NodeError
-from uav_workflow.photogrammetry.client import run_task
 from uav_workflow.photogrammetry.failure import NodeTaskFailed
 from uav_workflow.photogrammetry.identity import attempt_uuid, task_uuid
-from uav_workflow.photogrammetry.patience import Patience
 from uav_workflow.photogrammetry.progress import NodeProgress
-
-TASK = task_uuid("flight", {"a.jpg": "1"}, {"dsm": True})
-
-
-class Order:
-    """One call of run_task with its surroundings."""
-
-    def __init__(self, node: Any, folder: Path, patience: Patience, count: int = 12) -> None:
-        self.node = node
-        self.work = folder / "work"
-        self.patience = patience
-        self.progress: list[NodeProgress] = []
-        self.files = {}
-        for index in range(count):
-            path = folder / f"{index:02}.bin"
-            path.write_bytes(bytes([index]) * 5000)
-            self.files[f"IMG_{index:04}.JPG"] = path
-
-    def run(self, **changes: Any) -> Path:
-        arguments: dict[str, Any] = {
-            "options": {"dsm": True},
-            "name": "flight",
-            "task_uuid": TASK,
-            "work": self.work,
-            "outputs": ("odm_dem",),
-            "on_progress": self.progress.append,
-            "patience": self.patience,
-        }
-        return run_task(self.node.address, self.files, **(arguments | changes))
-
-    @property
-    def record(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads((self.work / "node_task.json").read_text())
-        return document
-
-
-@pytest.fixture
-def order(fake_node: Any, fast: Patience, tmp_path: Path) -> Order:
-    return Order(fake_node, tmp_path, fast)
 
 
 def test_goes_from_photos_to_unpacked_assets(order: Order, fake_node: Any) -> None:
@@ -140,7 +99,8 @@ def test_an_upload_that_never_works_ends_in_a_sentence(order: Order, fake_node: 
         order.run()
     fake_node.faults.clear()
     order.run()
-    assert order.record["attempt"] == 2
+    assert order.record["attempt"] == 1
+    assert order.record["session"] == 4
 
 
 def test_a_cut_upload_goes_on_where_it_was(order: Order, fake_node: Any) -> None:
@@ -237,10 +197,13 @@ def test_a_cancelled_task_is_not_sent_again(order: Order, fake_node: Any) -> Non
 def test_a_node_that_is_gone_leaves_the_task_to_the_next_run(order: Order, fake_node: Any) -> None:
     order.patience = replace(order.patience, grace_s=0.1)
     fake_node.statuses = [20]
-    fake_node.fault("^/task/.*/info", 1, "error:x not found")  # find_task, before the upload
-    fake_node.fault("^/task/.*/info", 10_000, "502")
+
+    def break_down(step: NodeProgress) -> None:
+        if step.stage == "running" and not fake_node.faults:
+            fake_node.fault("^/task/.*/info", 10_000, "502")
+
     with pytest.raises(NodeError, match=r"no answer about task .* run again"):
-        order.run()
+        order.run(on_progress=break_down)
     fake_node.faults.clear()
     fake_node.statuses = [40]
     order.run()
@@ -248,15 +211,17 @@ def test_a_node_that_is_gone_leaves_the_task_to_the_next_run(order: Order, fake_
 
 
 def test_an_unknown_option_is_an_error_with_a_suggestion(order: Order, fake_node: Any) -> None:
-    with pytest.raises(NodeError, match=r"orthophoto_resolution \(meant orthophoto-resolution\?\)"):
+    with pytest.raises(NodeError, match=r"orthophoto_resolution is unknown to it \(meant orthophoto-resolution\?\)"):
         order.run(options={"orthophoto_resolution": 2})
     assert fake_node.calls["new/init"] == 0
 
 
 def test_options_for_other_nodes_are_left_out_and_recorded(order: Order, fake_node: Any) -> None:
-    order.run(options={"dsm": True, "texturing": True}, if_known=("texturing",))
+    result = order.call(options={"dsm": True, "texturing": True}, dispensable=("texturing",))
     assert fake_node.tasks[TASK].options == [{"name": "dsm", "value": True}]
     assert order.record["left_out"] == ["texturing"]
+    assert result.left_out == ("texturing",)
+    assert result.options == {"dsm": True}
 
 
 def test_a_node_that_came_back_on_another_port_is_the_same_node(order: Order, fake_node: Any) -> None:
@@ -287,10 +252,7 @@ def test_wrong_token_is_said_at_once(order: Order, fake_node: Any) -> None:
     address = fake_node.address
     fake_node.token = "right"
     with pytest.raises(NodeError, match="UAV_NODE_TOKEN"):
-        run_task(
-            address, order.files, {}, name="", task_uuid=TASK, work=order.work, outputs=(),
-            on_progress=order.progress.append, patience=order.patience,
-        )  # fmt: skip
+        order.call(address=address)
     order.run()
     assert "right" not in (order.work / "node_task.json").read_text()
 
@@ -344,22 +306,11 @@ def test_a_node_that_lost_a_photo_gets_them_all_again(order: Order, fake_node: A
     assert TASK not in fake_node.tasks
 
 
-def test_the_task_is_removed_only_when_asked(order: Order, fake_node: Any) -> None:
-    order.run()
-    assert TASK in fake_node.tasks
-    (order.work / "node_task.json").unlink()
-    order.run(remove_after=True)
-    assert not fake_node.tasks
-
-
 def test_bad_upload_names_are_refused(order: Order) -> None:
     for name in ("a/b.jpg", "img_0000.jpg", " x.jpg"):
         files = order.files | {name: next(iter(order.files.values()))}
         with pytest.raises(NodeError):
-            run_task(
-                order.node.address, files, {}, name="", task_uuid=TASK, work=order.work, outputs=(),
-                on_progress=order.progress.append,
-            )  # fmt: skip
+            order.call(files=files)
 
 
 def test_uuid_depends_on_everything_that_matters_and_nothing_else() -> None:
