@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -12,9 +13,17 @@ from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.guide import Guide
 from uav_workflow.engine.heightmap import HeightMap
 from uav_workflow.engine.pairs import StereoPair
-from uav_workflow.engine.rectification import guided_parallax, rectify, resampled_pair
+from uav_workflow.engine.rectification import Rectified, guided_parallax, rectify, resampled_pair
+from uav_workflow.engine.scratch import strips
 from uav_workflow.engine.subpixel import refined
 from uav_workflow.engine.views import Float32, Float64
+
+BAND_PIXELS = 4_000_000
+"""Rectified pixels matched at a time."""
+OVERLAP = 32
+"""Rows that a band sees beyond its own: costs are summed down the columns too."""
+WINDOW_CELLS = 8_000_000
+"""Cells of a window of heights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +72,7 @@ def match_pair(
     guide: Guide,
     target: HeightMap,
     settings: MatchSettings,
-) -> PairHeights | None:
+) -> Iterator[PairHeights]:
     """Match two photos by semi-global matching (Hirschmüller, 2008) around a guide surface.
 
     Parameters
@@ -75,25 +84,38 @@ def match_pair(
     target : HeightMap
         Frame of the surface to make; its heights are not read.
 
-    Returns
-    -------
-    PairHeights or None
-        None when the pair says nothing.
+    Yields
+    ------
+    PairHeights
+        Of parts of the two photos, so that memory does not grow with their size; none when the pair says nothing.
     """
-    lowest, count = _search(pair, guide, settings)
-    rectified = rectify(pair, settings.factor, count // 2 + 8)
-    if rectified.width < 2 * count or rectified.height < 32:
-        return None
-    parallax = guided_parallax(rectified, guide.relief)
-    left, right, left_mask, right_mask = resampled_pair(rectified, parallax, photos, settings.factor)
-    residual = refined(left, right, _semi_global(left, right, (lowest, count), settings))
-    points = np.zeros((rectified.height, rectified.width, 3), np.float32)
+    search = _search(pair, guide, settings)
+    rectified = rectify(pair, settings.factor, search[1] // 2 + 8)
+    if rectified.width < 2 * search[1] or rectified.height < 32:
+        return
+    sigma = _metres_a_pixel(pair) * settings.factor
+    for band, rows in rectified.bands(BAND_PIXELS, OVERLAP):
+        residual, parallax = _matched(band, photos, guide, search, settings)
+        points = np.zeros((*residual[rows].shape, 3), np.float32)
+        _triangulate(points, residual[rows], parallax[rows], band.eye, target.frame, rows.start)
+        yield from _rastered(points, residual[rows], target, sigma)
+
+
+def _matched(
+    band: Rectified,
+    photos: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    guide: Guide,
+    search: tuple[int, int],
+    settings: MatchSettings,
+) -> tuple[Float32, Float32]:
+    """Disparity beyond the guide's, and the guide's parallax, in every rectified pixel; NaN where there is none."""
+    parallax = guided_parallax(band, guide.relief)
+    left, right, left_mask, right_mask = resampled_pair(band, parallax, photos, settings.factor)
+    residual = refined(left, right, _semi_global(left, right, search, settings))
     # a match counts where the left pixel and the right one beneath it have content
     residual[~left_mask] = np.nan
     parallax[~right_mask] = np.nan
-    eye = np.concatenate([rectified.frame, rectified.rotation.ravel(), rectified.left.centre])
-    _triangulate(points, residual, parallax, eye, target.frame)
-    return _rastered(points, residual, target, _metres_a_pixel(pair) * settings.factor)
+    return residual, parallax
 
 
 def _metres_a_pixel(pair: StereoPair) -> float:
@@ -137,16 +159,18 @@ def _semi_global(
 
 
 @compiled
-def _triangulate(points: Float32, residual: Float32, parallax: Float32, eye: Float64, target: Float64) -> None:
+def _triangulate(  # noqa: PLR0917 - a compiled loop takes plain arrays
+    points: Float32, residual: Float32, parallax: Float32, eye: Float64, target: Float64, first: int
+) -> None:
     """(column, row, height) in the target grid of every matched left pixel; NaN elsewhere.
 
-    ``eye`` is the rectified frame (focal, x0, y0, base), its rotation by rows, and the left camera's centre.
+    ``eye`` is `Rectified.eye`; ``first`` is the rectified row of the arrays' first one.
     """
     focal, x0, y0, base = eye[0], eye[1], eye[2], eye[3]
     rotation, centre = eye[4:13].reshape(3, 3), eye[13:16]
     rows, columns = residual.shape
     for i in range(rows):
-        ry = (y0 + i + 0.5) / focal
+        ry = (y0 + first + i + 0.5) / focal
         for j in range(columns):
             points[i, j, 2] = np.nan
             r = residual[i, j]
@@ -169,21 +193,24 @@ def _triangulate(points: Float32, residual: Float32, parallax: Float32, eye: Flo
             points[i, j, 2] = centre[2] + depth * (rotation[0, 2] * rx + rotation[1, 2] * ry + rotation[2, 2])
 
 
-def _rastered(points: Float32, residual: Float32, target: HeightMap, sigma: float) -> PairHeights | None:
+def _rastered(points: Float32, residual: Float32, target: HeightMap, sigma: float) -> Iterator[PairHeights]:
+    """Windows of the target grid with the heights of matches (column, row, height), which are moved."""
     valid = np.isfinite(points[:, :, 2])
     if np.count_nonzero(valid) < 100:
-        return None
+        return
     rows, columns = target.heights.shape
     across, down = points[:, :, 0][valid], points[:, :, 1][valid]
     col, row = max(0, int(np.floor(across.min()))), max(0, int(np.floor(down.min())))
     col_end, row_end = min(columns, int(np.ceil(across.max())) + 1), min(rows, int(np.ceil(down.max())) + 1)
     if col_end - col < 2 or row_end - row < 2:
-        return None
-    heights = np.full((row_end - row, col_end - col), np.nan, np.float32)
+        return
     points[:, :, 0] -= col
     points[:, :, 1] -= row
-    _raster_quads(heights, points, residual)
-    return PairHeights(row=row, col=col, heights=heights, sigma=sigma)
+    for strip in strips((row_end - row, col_end - col), cells=WINDOW_CELLS):
+        heights = np.full((strip.last - strip.first, col_end - col), np.nan, np.float32)
+        _raster_quads(heights, points, residual)
+        points[:, :, 1] -= len(heights)
+        yield PairHeights(row=row + strip.first, col=col, heights=heights, sigma=sigma)
 
 
 @compiled

@@ -6,29 +6,50 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.engine.scratch import Scratch, release, strips
+
 Float32 = NDArray[np.float32]
 
+MEMORY = Scratch()
 
-def fill_smooth(heights: Float32) -> Float32:
+
+def fill_smooth(heights: Float32, scratch: Scratch = MEMORY) -> Float32:
     """Copy without NaN: gaps take the mean of their surroundings, from coarse to fine.
 
     Pull-push interpolation on a pyramid (Gortler et al., 1996): measured cells keep their value, a gap as wide as
-    ``2**n`` cells is bridged at level n. All NaN stays all NaN.
+    ``2**n`` cells is bridged at level n. All NaN stays all NaN. Large levels lie in `scratch`.
     """
-    if min(heights.shape) < 1 or np.isfinite(heights).all() or not np.isfinite(heights).any():
-        return heights.copy()
     levels = [heights]
-    while max(levels[-1].shape) > 1 and not np.isfinite(levels[-1]).all():
-        levels.append(_halved(levels[-1]))
+    while max(levels[-1].shape) > 1 and not _complete(levels[-1]):
+        levels.append(_halved(levels[-1], scratch))
     filled = levels.pop()
+    if not levels:
+        return filled.copy()
     while levels:
-        finer = levels.pop()
-        rows, columns = finer.shape
-        # two levels have the same corner; an odd side makes the coarser one a little longer: enlarge, then cut
-        raised = cv2.resize(filled, (filled.shape[1] * 2, filled.shape[0] * 2), interpolation=cv2.INTER_LINEAR)
-        filled = np.asarray(raised[:rows, :columns], np.float32)
-        np.copyto(filled, finer, where=np.isfinite(finer))
-    return np.ascontiguousarray(filled)
+        filled = _pushed(filled, levels.pop(), scratch)
+    return filled
+
+
+def _complete(heights: Float32) -> bool:
+    """Whether no cell is NaN."""
+    try:
+        return all(bool(np.isfinite(heights[strip.rows]).all()) for strip in strips(heights.shape))
+    finally:
+        release(heights)
+
+
+def _pushed(coarse: Float32, finer: Float32, scratch: Scratch) -> Float32:
+    """The finer level with its gaps taken from the filled coarser one.
+
+    Two levels have the same corner; an odd side makes the coarser one a little longer: enlarge, then cut.
+    """
+    filled: Float32 = scratch.empty(finer.shape)
+    for strip in strips(finer.shape, multiple=2):
+        known = finer[strip.rows]
+        raised = enlarged_rows(coarse, 2, (strip.first // 2, -(-strip.last // 2)))
+        filled[strip.rows] = np.where(np.isfinite(known), known, raised[: len(known), : finer.shape[1]])
+        release(filled, finer, coarse)
+    return filled
 
 
 def smoothed(heights: Float32, sigma: float, weights: Float32 | None = None) -> Float32:
@@ -113,17 +134,17 @@ def enlarged_rows(coarse: Float32, factor: int, blocks: tuple[int, int]) -> Floa
     return np.asarray(fine[(blocks[0] - first) * factor :][: (blocks[1] - blocks[0]) * factor], np.float32)
 
 
-def _halved(heights: Float32) -> Float32:
+def _halved(heights: Float32, scratch: Scratch) -> Float32:
     rows, columns = ((side + 1) // 2 for side in heights.shape)
-    half = np.empty((rows, columns), np.float32)
-    # in strips: on a large surface each temporary would be as large as the surface
-    for first in range(0, rows, 256):
-        strip = heights[2 * first : 2 * (first + 256)]
-        padded = np.pad(strip, ((0, strip.shape[0] % 2), (0, strip.shape[1] % 2)), constant_values=np.nan)
-        quads = padded.reshape(padded.shape[0] // 2, 2, columns, 2)
+    half: Float32 = scratch.empty((rows, columns))
+    for strip in strips(heights.shape, multiple=2):
+        part = heights[strip.rows]
+        padded = np.pad(part, ((0, len(part) % 2), (0, part.shape[1] % 2)), constant_values=np.nan)
+        quads = padded.reshape(len(padded) // 2, 2, columns, 2)
         known = np.isfinite(quads)
         count = known.sum(axis=(1, 3))
         total = np.where(known, quads, 0).sum(axis=(1, 3), dtype=np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
-            half[first : first + 256] = np.where(count > 0, total / count, np.nan)
+            half[strip.first // 2 : -(-strip.last // 2)] = np.where(count > 0, total / count, np.nan)
+        release(heights, half)
     return half

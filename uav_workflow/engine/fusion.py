@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.dense import PairHeights
+from uav_workflow.engine.scratch import Scratch, release, strips
 from uav_workflow.engine.views import Float32
 
+REACH = 3
+"""Cells around a lonely one that are asked."""
 BLOCK_CELLS = 24_000_000
 """Heights held at once while fusing (four bytes each)."""
 
@@ -41,18 +44,22 @@ class Fused:
     views: NDArray[np.uint8]
     spread: Float32
 
-    def drop(self, cells: NDArray[np.bool_]) -> None:
-        """Make holes of these cells, in place: the arrays of a large surface are not held twice."""
-        self.heights[cells] = np.nan
-        self.spread[cells] = np.nan
-        self.views[cells] = 0
+    def drop(self, cells: NDArray[np.bool_], rows: slice) -> None:
+        """Make holes of these cells of some rows, in place."""
+        self.heights[rows][cells] = np.nan
+        self.spread[rows][cells] = np.nan
+        self.views[rows][cells] = 0
+
+    def release(self) -> None:
+        """Let go of the memory the arrays hold."""
+        release(self.heights, self.views, self.spread)
 
 
 class HeightSpool:
     """Pair heights parked on disk until all are there: memory stays bounded whatever the number of pairs."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, scratch: Scratch) -> None:
+        self._folder, self._scratch = folder, scratch
         self._windows: list[_Window] = []
 
     def add(self, pair: PairHeights) -> None:
@@ -72,18 +79,18 @@ class HeightSpool:
         fewest : int
             Cells with fewer agreeing estimates stay NaN.
         """
-        heights = np.full(shape, np.nan, np.float32)
-        views = np.zeros(shape, np.uint8)
-        spread = np.full(shape, np.nan, np.float32)
-        for first, last in self._bands(shape):
-            stack, sigmas = self._stack(first, last, shape[1])
+        fused = Fused(
+            heights=self._scratch.full(shape, np.nan),
+            views=self._scratch.full(shape, 0, np.uint8),
+            spread=self._scratch.full(shape, np.nan),
+        )
+        for strip in strips(shape, cells=BLOCK_CELLS // max(1, min(len(self._windows), 24))):
+            stack, sigmas = self._stack(strip.first, strip.last, shape[1])
             if len(stack):
-                _fuse_cells(stack, sigmas, fewest, heights[first:last], views[first:last], spread[first:last])
-        return Fused(heights=heights, views=views, spread=spread)
-
-    def _bands(self, shape: tuple[int, int]) -> list[tuple[int, int]]:
-        rows = max(16, BLOCK_CELLS // max(1, shape[1] * min(len(self._windows), 24)))
-        return [(first, min(first + rows, shape[0])) for first in range(0, shape[0], rows)]
+                rows = strip.rows
+                _fuse_cells(stack, sigmas, fewest, fused.heights[rows], fused.views[rows], fused.spread[rows])
+                fused.release()
+        return fused
 
     def _stack(self, first: int, last: int, columns: int) -> tuple[Float32, Float32]:
         """Heights (layers, rows, columns) with windows that do not overlap sharing a layer, and a sigma a cell."""
@@ -120,9 +127,17 @@ def drop_speckles(fused: Fused, cell: float, noise: float) -> None:
     noise : float
         Height noise of a cell, metres; steeper than the viewing geometry allows counts as standing off.
     """
-    lonely = np.zeros(fused.heights.shape, np.bool_)
-    _find_lonely(fused.heights, fused.views, lonely, cell, noise)
-    fused.drop(lonely)
+    pending: tuple[NDArray[np.bool_], slice] | None = None
+    for strip in strips(fused.heights.shape, halo=REACH):
+        lonely = np.zeros(fused.heights[strip.wide].shape, np.bool_)
+        _find_lonely(fused.heights[strip.wide], fused.views[strip.wide], lonely, cell, noise)
+        # a strip is judged before the one above it loses cells
+        if pending is not None:
+            fused.drop(*pending)
+        pending = lonely[strip.inner], strip.rows
+        fused.release()
+    if pending is not None:
+        fused.drop(*pending)
 
 
 @compiled
@@ -131,7 +146,7 @@ def _find_lonely(
 ) -> None:
     """A cell with one or two estimates needs a dozen, and half, of the measured cells near it at about its height."""
     rows, columns = heights.shape
-    reach = 3
+    reach = REACH
     for i in range(rows):
         for j in range(columns):
             if views[i, j] == 0 or views[i, j] > 2:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.domain.grid import Grid
-from uav_workflow.engine.filling import fill_smooth, plane_through, smoothed
+from uav_workflow.engine.filling import MEMORY, fill_smooth, plane_through, smoothed
 from uav_workflow.engine.heightmap import HeightMap
+from uav_workflow.engine.scratch import Scratch, Strip, release, strips
 from uav_workflow.engine.views import Float32, Float64, View
 from uav_workflow.errors import EngineError
 
 CROWNS = 0.18
 """Highest object above the ground that is looked for, as a share of the flying height."""
+_SPARSE = 4
+"""Of so many rows or strips one is enough for statistics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,10 @@ def guide_from_points(points: Float64, views: list[View], gsd: float) -> Guide:
     return Guide(relief=relief, below=max(scatter, 0.08 * depth), above=max(scatter, CROWNS * depth))
 
 
-def guide_from_surface(coarse: HeightMap, outside: HeightMap, noise: float) -> Guide:
+def guide_from_surface(coarse: HeightMap, outside: HeightMap, noise: float, scratch: Scratch = MEMORY) -> Guide:
     """Guide from a coarsely matched surface with holes; far from it, the earlier guide's shape.
+
+    Holes follow the earlier guide's shape, lifted to what was measured around them.
 
     Parameters
     ----------
@@ -73,23 +78,19 @@ def guide_from_surface(coarse: HeightMap, outside: HeightMap, noise: float) -> G
     noise : float
         What a pixel of disparity meant when `coarse` was matched, metres.
     """
-    heights = _despeckled(coarse.heights)
-    # holes follow the earlier guide's shape, lifted to what was measured around them
-    lifted = outside.heights + smoothed_fill(heights - outside.heights)
-    heights = np.where(np.isfinite(heights), heights, lifted).astype(np.float32)
-    calm = np.asarray(cv2.medianBlur(heights, 3), np.float32)
-    relief = HeightMap(heights=smoothed(calm, 0.8), x0=coarse.x0, y0=coarse.y0, cell=coarse.cell)
-    measured = np.isfinite(coarse.heights)
-    residual = np.abs(coarse.heights[measured] - relief.heights[measured])
-    doubt = float(np.percentile(residual, 98)) + 1.5 * noise if measured.any() else 4 * noise
-    return Guide(relief=relief, below=doubt, above=doubt)
-
-
-def smoothed_fill(difference: Float32) -> Float32:
-    """Fill a difference that is known in places; zero when it is known nowhere."""
-    if not np.isfinite(difference).any():
-        return np.zeros_like(difference)
-    return fill_smooth(difference)
+    above = _despeckled_above(coarse.heights, outside.heights, scratch)
+    lift = fill_smooth(above, scratch)
+    relief: Float32 = scratch.empty(coarse.heights.shape)
+    residuals = []
+    for strip in strips(relief.shape, halo=6):
+        heights = outside.heights[strip.wide] + np.nan_to_num(lift[strip.wide])
+        relief[strip.rows] = smoothed(np.asarray(cv2.medianBlur(heights, 3), np.float32), 0.8)[strip.inner]
+        residuals.append(np.abs(coarse.heights[strip.rows] - relief[strip.rows])[::_SPARSE].ravel())
+        release(relief, lift, above, outside.heights, coarse.heights)
+    residual = np.concatenate(residuals)
+    measured = residual[np.isfinite(residual)]
+    doubt = float(np.percentile(measured, 98)) + 1.5 * noise if len(measured) else 4 * noise
+    return Guide(relief=replace(coarse, heights=relief), below=doubt, above=doubt)
 
 
 def seen_twice(relief: HeightMap, views: list[View]) -> NDArray[np.bool_]:
@@ -132,21 +133,34 @@ def refined_cells(relief: HeightMap, cell: float) -> HeightMap:
     return resampled(relief, HeightMap(heights=frame, x0=relief.x0, y0=relief.y0, cell=relief.cell / times))
 
 
-def resampled(relief: HeightMap, frame: HeightMap) -> HeightMap:
+def resampled(relief: HeightMap, frame: HeightMap, scratch: Scratch = MEMORY) -> HeightMap:
     """`relief` on the cells of `frame`, bilinear; a cell beside a NaN is NaN."""
-    rows, columns = frame.heights.shape
+    heights: Float32 = scratch.empty(frame.heights.shape)
+    for strip in strips(heights.shape):
+        heights[strip.rows] = resampled_rows(relief, frame, strip)
+        release(heights, relief.heights)
+    return replace(frame, heights=heights)
+
+
+def resampled_rows(relief: HeightMap, frame: HeightMap, strip: Strip) -> Float32:
+    """Rows of `resampled`."""
     ratio = frame.cell / relief.cell
+    y0 = frame.y0 - strip.first * frame.cell
     shift_x = (frame.x0 - relief.x0) / relief.cell + 0.5 * ratio - 0.5
-    shift_y = (relief.y0 - frame.y0) / relief.cell + 0.5 * ratio - 0.5
-    affine = np.array([[ratio, 0, shift_x], [0, ratio, shift_y]])
-    heights = cv2.warpAffine(
-        relief.heights,
-        affine,
-        (columns, rows),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+    shift_y = (relief.y0 - y0) / relief.cell + 0.5 * ratio - 0.5
+    # OpenCV counts a source's rows in 15 bits
+    top = min(max(0, int(shift_y) - 2), len(relief.heights) - 1)
+    bottom = max(top + 1, int(shift_y + ratio * (strip.last - strip.first)) + 3)
+    return np.asarray(
+        cv2.warpAffine(
+            np.ascontiguousarray(relief.heights[top:bottom]),
+            np.array([[ratio, 0, shift_x], [0, ratio, shift_y - top]]),
+            (frame.heights.shape[1], strip.last - strip.first),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.float32,
     )
-    return HeightMap(heights=np.asarray(heights, np.float32), x0=frame.x0, y0=frame.y0, cell=frame.cell)
 
 
 def _footprint(views: list[View], ground: float) -> tuple[float, float, float, float]:
@@ -182,13 +196,28 @@ def _with_plane_outside(heights: Float32) -> Float32:
     return fill_smooth(heights - level) + level
 
 
-def _despeckled(heights: Float32) -> Float32:
-    """Without cells that stand alone: far from the median of the measured cells around them."""
-    filled = fill_smooth(heights)
-    around = cv2.medianBlur(filled, 5)
-    off = np.abs(heights - around)
-    limit = 6 * float(np.nanmedian(off)) + 1e-3 if np.isfinite(off).any() else 0.0
-    lonely = cv2.boxFilter(np.isfinite(heights).astype(np.float32), -1, (5, 5), normalize=False) < 6
-    return np.where((off > max(limit, 0.0)) & (off > 3 * np.float32(limit)) | lonely, np.nan, heights).astype(
-        np.float32
-    )
+def _despeckled_above(heights: Float32, outside: Float32, scratch: Scratch) -> Float32:
+    """Heights above `outside`, without cells that stand alone: far from the median of the cells around them."""
+    filled = fill_smooth(heights, scratch)
+    limit = 18 * _typical_step(heights, filled) + 1e-3
+    above: Float32 = scratch.empty(heights.shape)
+    for strip in strips(heights.shape, halo=4):
+        part = heights[strip.wide]
+        off = np.abs(part - cv2.medianBlur(filled[strip.wide], 5))
+        lonely = cv2.boxFilter(np.isfinite(part).astype(np.float32), -1, (5, 5), normalize=False) < 6
+        clean = np.where((off > limit) | lonely, np.float32(np.nan), part)
+        above[strip.rows] = clean[strip.inner] - outside[strip.rows]
+        release(above, filled, heights, outside)
+    return above
+
+
+def _typical_step(heights: Float32, filled: Float32) -> float:
+    """Median distance of a measured cell to the median of those around it, on some of the strips."""
+    found = []
+    for k, strip in enumerate(strips(heights.shape, halo=4)):
+        if k % _SPARSE == 0:
+            found.append(np.abs(heights[strip.wide] - cv2.medianBlur(filled[strip.wide], 5)).ravel())
+        release(heights, filled)
+    off = np.concatenate(found)
+    off = off[np.isfinite(off)]
+    return float(np.median(off)) if len(off) else 0.0

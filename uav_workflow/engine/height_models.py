@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.domain.grid import Block, Grid
+from uav_workflow.engine.scratch import release
 from uav_workflow.rasters.writer import cog
 
 Float32 = NDArray[np.float32]
@@ -108,6 +109,7 @@ def write_heights(path: Path, heights: Float32, native: Grid, grid: Grid, *, rep
         for done, block in enumerate(blocks, start=1):
             values = view.read(block)
             raster.write(block, np.where(np.isfinite(values), values, np.float32(NODATA)))
+            release(heights)
             report(done / len(blocks))
 
 
@@ -118,3 +120,4 @@ def write_interpolated(path: Path, measured: Float32, filled: Float32, native: G
     with cog(path, grid, ["interpolated"], dtype="uint8", nodata=None, overviews="mode") as raster:
         for block in grid.blocks():
             raster.write(block, (np.isnan(views[0].read(block)) & np.isfinite(views[1].read(block))).astype(np.uint8))
+            release(measured, filled)

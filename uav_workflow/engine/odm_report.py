@@ -17,6 +17,7 @@ from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine.odm_layout import write_document
 from uav_workflow.engine.orthomosaic import MosaicFacts
 from uav_workflow.engine.point_cloud import CloudFacts
+from uav_workflow.engine.scratch import release, strips
 from uav_workflow.engine.surface import Surface
 from uav_workflow.findings import Finding
 
@@ -60,7 +61,7 @@ class RunProducts:
 def write_stats(project: Path, made: RunProducts) -> None:
     """Write stats.json; what ODM has no name for stands under ``uav_workflow``."""
     captures, reconstruction, surface, cloud = made.captures, made.reconstruction, made.surface, made.cloud
-    measured_m2 = float(np.isfinite(surface.dsm).sum()) * surface.grid.pixel_m**2
+    measured_m2 = surface.measured_cells() * surface.grid.pixel_m**2
     spent = (datetime.now(UTC) - made.started).total_seconds()
     document: dict[str, Json] = {
         "processing_statistics": {
@@ -135,15 +136,19 @@ def _axes(values: NDArray[np.float64]) -> dict[str, Json]:
 
 def height_statistics(heights: NDArray[np.float32]) -> dict[str, Json]:
     """Statistics of a height model over its known cells, metres."""
-    known = heights[np.isfinite(heights)]
-    if known.size == 0:
-        return {}
-    return {
-        "min": float(known.min()),
-        "max": float(known.max()),
-        "mean": float(known.mean(dtype=np.float64)),
-        "stddev": float(known.std(dtype=np.float64)),
-    }
+    count, mean, squares, low, high = 0, 0.0, 0.0, np.inf, -np.inf
+    for strip in strips(heights.shape):
+        part = heights[strip.rows]
+        known = part[np.isfinite(part)]
+        release(heights)
+        if known.size:
+            # merged part by part about the mean (Chan et al., 1979): heights are large, their spread is small
+            own, share = float(known.mean(dtype=np.float64)), known.size / (count + known.size)
+            squares += known.size * float(known.var(dtype=np.float64)) + count * share * (own - mean) ** 2
+            mean += share * (own - mean)
+            count += known.size
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+    return {"min": low, "max": high, "mean": mean, "stddev": float(np.sqrt(squares / count))} if count else {}
 
 
 def capture_span(captures: Sequence[Capture]) -> dict[str, Json]:

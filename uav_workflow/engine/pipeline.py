@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.domain.flight import Capture
-from uav_workflow.domain.grid import Grid
+from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine import height_models, odm_layout
 from uav_workflow.engine.bare_ground import bare_ground
@@ -27,6 +28,7 @@ from uav_workflow.engine.orthomosaic import BandLayer, MosaicFacts, render_ortho
 from uav_workflow.engine.point_cloud import CloudFacts, CloudSettings, write_cloud
 from uav_workflow.engine.progress import StageProgress, StageReport, StageTime, peak_memory_mib
 from uav_workflow.engine.reconstruction_io import write_reconstruction, write_shots
+from uav_workflow.engine.scratch import Scratch, release
 from uav_workflow.engine.structure import StructureSettings, reconstruct
 from uav_workflow.engine.surface import Surface, SurfaceSettings, build_surface
 from uav_workflow.engine.terrain import TerrainSettings, build_terrain
@@ -136,6 +138,7 @@ class _Run:
                 settings=SurfaceSettings(
                     full_resolution=self._options.pc_quality == "ultra", threads=self._options.threads
                 ),
+                scratch=Scratch(self._project),
                 progress=report,
             )
         mosaic: MosaicFacts | None = None
@@ -226,9 +229,10 @@ class _Run:
             write_heights(folder / "dsm.tif", surface.dsm, surface.grid, grid, report=lambda share: report(share / 3))
             write_interpolated(folder / "interpolated.tif", surface.dsm, surface.filled, surface.grid, grid)
         settings = TerrainSettings(slope=self._options.smrf_slope, max_window_m=self._options.smrf_window)
-        bare = bare_ground(mosaic.orthomosaic, surface.grid) if mosaic is not None else None
+        bare = bare_ground(mosaic.orthomosaic, surface.grid, surface.scratch) if mosaic is not None else None
         if bare is not None:
             self._say(f"terrain rests on open ground seen in {100 * float(bare.mean()):.1f} % of the cells")
+            release(bare)
         terrain = build_terrain(surface, settings, lambda share: report((1 + share) / 3), bare)
         if self._options.dtm:
             write_heights(folder / "dtm.tif", terrain, surface.grid, grid, report=lambda share: report((2 + share) / 3))
@@ -237,12 +241,13 @@ class _Run:
     def _cloud(self, surface: Surface, terrain: Float32, mosaic: MosaicFacts | None) -> CloudFacts:
         path = self._project / "odm_georeferencing" / "odm_georeferenced_model.laz"
         path.parent.mkdir(exist_ok=True)
-        colours = None
-        if mosaic is not None and mosaic.bands == ("red", "green", "blue"):
-            colours = picture_on_grid(mosaic.orthomosaic, surface.grid)
         # ODM: 0 switches the filter off
         settings = CloudSettings(deviations=self._options.pc_filter or 1e6)
-        facts = write_cloud(surface, terrain, path, colours=colours, settings=settings)
+        if mosaic is not None and mosaic.bands == ("red", "green", "blue"):
+            with colours_on_grid(mosaic.orthomosaic, surface.grid) as colours:
+                facts = write_cloud(surface, terrain, path, colours=colours, settings=settings)
+        else:
+            facts = write_cloud(surface, terrain, path, settings=settings)
         self._say(f"{facts.points} points in the cloud, {facts.outliers} outliers dropped")
         return facts
 
@@ -279,14 +284,16 @@ def _is_picture(captures: Sequence[Capture]) -> bool:
     return all(image.bits == 8 and image.band.name == "RGB" for capture in captures for image in capture.images)
 
 
-def picture_on_grid(path: Path, grid: Grid) -> NDArray[np.uint8]:
-    """Red, green and blue of a mosaic on a grid, (rows, columns, 3); black where it shows nothing."""
-    picture = np.zeros((*grid.shape, 3), np.uint8)
+@contextmanager
+def colours_on_grid(path: Path, grid: Grid) -> Iterator[Callable[[slice], NDArray[np.uint8]]]:
+    """Red, green and blue of a mosaic in rows of a grid, (n, columns, 3); black where it shows nothing."""
     with on_grid(path, grid, "average") as mosaic:
-        for block in grid.blocks():
-            values = np.nan_to_num(mosaic.read(block, [1, 2, 3]))
-            picture[block.slices] = np.moveaxis(np.rint(values), 0, 2).astype(np.uint8)
-    return picture
+
+        def rows(part: slice) -> NDArray[np.uint8]:
+            values = mosaic.read(Block(part.start, 0, part.stop - part.start, grid.width), [1, 2, 3])
+            return np.rint(np.moveaxis(np.nan_to_num(values, copy=False), 0, 2)).astype(np.uint8)
+
+        yield rows
 
 
 def band_layers(captures: Sequence[Capture]) -> list[BandLayer]:

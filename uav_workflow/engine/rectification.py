@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -49,6 +50,23 @@ class Rectified:
         """(focal, x0, y0, base), for the compiled loops."""
         return np.array([self.focal, self.x0, self.y0, self.base])
 
+    @property
+    def eye(self) -> Float64:
+        """The frame, the rotation by rows, and the left camera's centre, for the compiled loops."""
+        return np.concatenate([self.frame, self.rotation.ravel(), self.left.centre])
+
+    def bands(self, pixels: int, overlap: int) -> Iterator[tuple[Rectified, slice]]:
+        """Parts of full rows, of about so many pixels, each with the rows it answers for.
+
+        Neighbours share the row between them, and see ``overlap`` rows beyond it.
+        """
+        rows = max(2 * overlap, pixels // self.width // GUIDE_STEP * GUIDE_STEP)
+        for first in range(0, self.height, rows):
+            last = min(self.height, first + rows)
+            top, bottom = max(0, first - overlap), min(self.height, last + overlap)
+            part = replace(self, y0=self.y0 + top, height=bottom - top)
+            yield part, slice(first - top, min(last + 1, self.height) - top)
+
 
 def rectify(pair: StereoPair, factor: int, margin: int) -> Rectified:
     """Frame over the ground both photos see, photos ``factor`` times smaller, ``margin`` pixels around."""
@@ -88,8 +106,7 @@ def guided_parallax(rectified: Rectified, guide: HeightMap) -> Float32:
     """
     coarse = np.empty((rectified.height // GUIDE_STEP, rectified.width // GUIDE_STEP), np.float32)
     start = float(np.median(guide.heights))
-    eye = np.concatenate([rectified.frame, rectified.rotation.ravel(), rectified.left.centre])
-    _cast(coarse, eye, guide.heights, guide.frame, start)
+    _cast(coarse, rectified.eye, guide.heights, guide.frame, start)
     # a step of the guide would fold the right image over itself
     calm = cv2.GaussianBlur(coarse, (0, 0), 2.0, borderType=cv2.BORDER_REPLICATE)
     full = cv2.resize(calm, (rectified.width, rectified.height), interpolation=cv2.INTER_LINEAR)

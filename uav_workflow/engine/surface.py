@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Reconstruction
+from uav_workflow.engine.bridging import bridged
 from uav_workflow.engine.dense import MatchSettings, match_pair
-from uav_workflow.engine.filling import block_quantile, enlarged_rows, fill_smooth, smoothed
 from uav_workflow.engine.fusion import Fused, HeightSpool, drop_speckles
 from uav_workflow.engine.guide import (
     Guide,
@@ -23,19 +23,18 @@ from uav_workflow.engine.guide import (
     guide_from_surface,
     refined_cells,
     resampled,
+    resampled_rows,
     seen_twice,
 )
 from uav_workflow.engine.heightmap import HeightMap
 from uav_workflow.engine.pairs import StereoPair, choose_pairs
 from uav_workflow.engine.photo_cache import LeastRecent, read_grey
+from uav_workflow.engine.scratch import Scratch, release, strips
 from uav_workflow.engine.views import Float32, View, ground_sample_distance, views_of
 from uav_workflow.errors import EngineError
 
 Progress = Callable[[float], None]
 Bool = NDArray[np.bool_]
-
-_PATCH = 32
-"""Cells a side of the neighbourhood in which measured cells must be many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,10 @@ class Surface:
     spread : float32
         Standard deviation of these, metres; NaN in holes.
     facts : mapping
-        gsd_m, pairs, cells_measured.
+        gsd_m, pairs, measured_share.
+    scratch : Scratch
+        Where the large arrays lie, and those made from them. They are plain arrays whose values lie in files: whoever
+        walks through them calls `uav_workflow.engine.scratch.release` after each part, or they fill the memory.
     """
 
     grid: Grid
@@ -91,11 +93,20 @@ class Surface:
     views: NDArray[np.uint8]
     spread: Float32
     facts: Mapping[str, float]
+    scratch: Scratch = field(default_factory=Scratch)
 
     @property
     def relief(self) -> HeightMap:
         """The filled heights in the reconstruction's frame."""
         return HeightMap.on(self.grid, self.offset, self.filled)
+
+    def measured_cells(self) -> int:
+        """How many cells have a height in `dsm`."""
+        count = 0
+        for strip in strips(self.dsm.shape):
+            count += int(np.count_nonzero(np.isfinite(self.dsm[strip.rows])))
+            release(self.dsm)
+        return count
 
 
 def build_surface(
@@ -104,6 +115,7 @@ def build_surface(
     *,
     cell_m: float | None = None,
     settings: SurfaceSettings | None = None,
+    scratch: Scratch | None = None,
     progress: Progress | None = None,
 ) -> Surface:
     """Surface model by dense matching of pairs and fusion, coarse first, then fine around the coarse surface.
@@ -114,6 +126,8 @@ def build_surface(
         File name to path; photos not named here are not used (of a rig: one band's).
     cell_m : float, optional
         Cell, metres; two ground sample distances when absent.
+    scratch : Scratch, optional
+        Where large arrays lie; the system's folder for temporary files when absent.
     progress : callable, optional
         Called with the share done, 0 - 1.
 
@@ -122,12 +136,12 @@ def build_surface(
     EngineError
         Fewer than two photos, no tie points, or no pair that overlaps.
     """
-    settings = settings or SurfaceSettings()
+    settings, scratch = settings or SurfaceSettings(), scratch or Scratch()
     views = views_of(reconstruction, images)
     if len(views) < 2:
         raise EngineError(f"a surface needs two placed photos, there are {len(views)}")
     gsd = ground_sample_distance(reconstruction, views)
-    matcher = _Matcher(views, images, settings, progress or (lambda share: None))
+    matcher = _Matcher(views, images, settings, scratch, progress or (lambda share: None))
     guide = guide_from_points(np.ascontiguousarray(reconstruction.points, float), views, gsd)
     # the outline follows the broad shape of the land: a crown at its edge would tear it
     land = refined_cells(guide.relief, 16 * gsd)
@@ -141,20 +155,20 @@ def build_surface(
     frame = HeightMap.on(grid, reconstruction.offset, np.broadcast_to(np.float32(0), grid.shape))
     fused = matcher.fused(guide, frame, factors[-1], noise=gsd * factors[-1])
     _take_coarser(fused, coarser, frame)
-    area = resampled(replace(land, heights=wanted.astype(np.float32)), frame).heights > 0.5
-    fused.drop(~area)
+    outside, share = _cut(fused, replace(land, heights=wanted.astype(np.float32)), frame, scratch)
     return Surface(
         grid=grid,
         offset=reconstruction.offset,
         dsm=fused.heights,
-        filled=_filled(fused, area, frame.cell),
+        filled=bridged(fused, outside, frame.cell, scratch),
         views=fused.views,
         spread=fused.spread,
         facts={
             "gsd_m": gsd,
             "pairs": matcher.pair_count,
-            "measured_share": float(np.isfinite(fused.heights[area]).mean()),
+            "measured_share": share,
         },
+        scratch=scratch,
     )
 
 
@@ -162,9 +176,15 @@ class _Matcher:
     """The photos of one surface and how they are matched."""
 
     def __init__(
-        self, views: list[View], images: Mapping[str, Path], settings: SurfaceSettings, progress: Progress
+        self,
+        views: list[View],
+        images: Mapping[str, Path],
+        settings: SurfaceSettings,
+        scratch: Scratch,
+        progress: Progress,
     ) -> None:
         self._views, self._images, self._settings, self._progress = views, images, settings, progress
+        self.scratch = scratch
         self._cache: LeastRecent[NDArray[np.uint8]] = LeastRecent(settings.cache_mib << 20, lambda grey: grey.nbytes)
         self._done = 0.0
         self.pair_count = 0
@@ -178,13 +198,13 @@ class _Matcher:
         before = cv2.getNumThreads()
         cv2.setNumThreads(self._settings.threads)
         try:
-            with tempfile.TemporaryDirectory(prefix="uav-surface-") as folder:
-                spool = HeightSpool(Path(folder))
+            with tempfile.TemporaryDirectory(prefix="uav-surface-", dir=self.scratch.folder) as folder:
+                spool = HeightSpool(Path(folder), self.scratch)
                 for k, pair in enumerate(pairs):
                     photos = self._photo(pair.left.image, factor), self._photo(pair.right.image, factor)
-                    found = match_pair(pair, photos, guide, frame, MatchSettings(factor=factor))
-                    if found is not None:
+                    for found in match_pair(pair, photos, guide, frame, MatchSettings(factor=factor)):
                         spool.add(found)
+                    release(guide.relief.heights)
                     self._progress(self._done + share * (k + 1) / (len(pairs) + 1))
                 fused = spool.fuse(frame.heights.shape, self._settings.fewest_estimates)
         finally:
@@ -220,10 +240,10 @@ def _refined(
 ) -> tuple[Guide, HeightMap]:
     """A better guide, and what was measured for it (NaN in holes)."""
     grid = Grid.covering(_bounds(guide.relief, reconstruction.offset), cell, reconstruction.crs)
-    frame = HeightMap.on(grid, reconstruction.offset, np.zeros(grid.shape, np.float32))
-    outside = resampled(guide.relief, frame)
+    frame = HeightMap.on(grid, reconstruction.offset, np.broadcast_to(np.float32(0), grid.shape))
+    outside = resampled(guide.relief, frame, matcher.scratch)
     measured = replace(frame, heights=matcher.fused(guide, frame, factor, noise=cell / 2).heights)
-    return guide_from_surface(measured, outside, noise=cell / 2 / 0.35), measured
+    return guide_from_surface(measured, outside, noise=cell / 2 / 0.35, scratch=matcher.scratch), measured
 
 
 def _bounds(relief: HeightMap, offset: tuple[float, float]) -> tuple[float, float, float, float]:
@@ -235,39 +255,25 @@ def _bounds(relief: HeightMap, offset: tuple[float, float]) -> tuple[float, floa
 def _take_coarser(fused: Fused, coarser: list[HeightMap], frame: HeightMap) -> None:
     """Holes take what was measured on smaller photos, as one estimate whose spread is that level's cell. In place."""
     for level in reversed(coarser):
-        lower = resampled(level, frame).heights
-        use = np.isnan(fused.heights) & np.isfinite(lower)
-        fused.heights[use], fused.views[use], fused.spread[use] = lower[use], 1, level.cell
+        for strip in strips(fused.heights.shape):
+            lower = resampled_rows(level, frame, strip)
+            rows = strip.rows
+            use = np.isnan(fused.heights[rows]) & np.isfinite(lower)
+            fused.heights[rows][use], fused.views[rows][use], fused.spread[rows][use] = lower[use], 1, level.cell
+            release(level.heights)
+            fused.release()
 
 
-def _filled(fused: Fused, area: Bool, cell: float) -> Float32:
-    """Holes bridged from what was measured around them; NaN outside `area`.
-
-    Where few cells around agree with each other (crowns matched by chance here and there) single heights are noise,
-    and photos projected on them would swirl: there an even surface through their medians is taken.
-    """
-    filled = fill_smooth(fused.heights)
-    fine, broad = _PATCH // 4, _PATCH // 2
-    medians = fill_smooth(block_quantile(fused.heights, fine, 0.5))
-    even = smoothed(fill_smooth(block_quantile(fused.heights, broad, 0.5)), 1.2)
-    rows, columns = filled.shape
-    step = 16 * _PATCH
-    for first in range(0, rows, step):
-        last = min(rows, first + step)
-        trust = _trust(fused, medians, cell, (first, last))
-        level = enlarged_rows(even, broad, (first // broad, -(-last // broad)))[: last - first, :columns]
-        filled[first:last] = filled[first:last] * trust + level * (1 - trust)
-    filled[~area] = np.nan
-    return filled
-
-
-def _trust(fused: Fused, medians: Float32, cell: float, rows: tuple[int, int]) -> Float32:
-    """0 - 1: how many cells around were measured by three pairs or lie near the median of their block."""
-    factor = _PATCH // 4
-    top, bottom = max(0, rows[0] - _PATCH), min(len(fused.heights), rows[1] + _PATCH)
-    heights, views = fused.heights[top:bottom], fused.views[top:bottom]
-    level = enlarged_rows(medians, factor, (top // factor, -(-bottom // factor)))[: len(heights), : heights.shape[1]]
-    with np.errstate(invalid="ignore"):
-        sure = (views >= 3) | (np.abs(heights - level) <= 4 * cell)
-    density = cv2.boxFilter(sure.astype(np.float32), -1, (_PATCH, _PATCH), borderType=cv2.BORDER_REFLECT)
-    return np.asarray(np.clip((density - 0.5) / 0.3, 0, 1), np.float32)[rows[0] - top : rows[1] - top]
+def _cut(fused: Fused, wanted: HeightMap, frame: HeightMap, scratch: Scratch) -> tuple[Bool, float]:
+    """Cells outside the area wanted, which become holes, and the share of the others that was measured."""
+    outside: Bool = scratch.empty(frame.heights.shape, np.bool_)
+    inside = measured = 0
+    for strip in strips(outside.shape):
+        beyond = resampled_rows(wanted, frame, strip) <= 0.5
+        fused.drop(beyond, strip.rows)
+        outside[strip.rows] = beyond
+        inside += beyond.size - int(np.count_nonzero(beyond))
+        measured += int(np.count_nonzero(np.isfinite(fused.heights[strip.rows])))
+        release(outside)
+        fused.release()
+    return outside, measured / max(1, inside)

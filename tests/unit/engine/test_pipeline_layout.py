@@ -12,7 +12,7 @@ from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.engine.odm_layout import odm_band_order, write_document, write_georeference
 from uav_workflow.engine.odm_report import gps_errors
-from uav_workflow.engine.pipeline import band_layers, picture_on_grid
+from uav_workflow.engine.pipeline import band_layers, colours_on_grid
 from uav_workflow.rasters.writer import cog
 
 BANDS = ("Blue", "Green", "Red", "Red edge", "NIR")
@@ -88,8 +88,9 @@ def test_colours_of_the_cloud_are_means_of_the_mosaic(tmp_path: Path) -> None:
     ) as out:
         for block in fine.blocks():
             out.write(block, picture[:, *block.slices])
-    colours = picture_on_grid(tmp_path / "mosaic.tif", fine.coarser(4))
-    assert colours.shape == (5, 10, 3)
+    with colours_on_grid(tmp_path / "mosaic.tif", fine.coarser(4)) as rows:
+        assert rows(slice(1, 3)).shape == (2, 10, 3)
+        colours = rows(slice(0, 5))
     assert (colours[:, :5] == [10, 20, 30]).all()
     assert (colours[:, 5:] == 0).all(), "where the mosaic shows nothing"
 

@@ -217,7 +217,7 @@ def test_cloud_drops_the_stray_point_and_knows_the_ground(scene: Scene, surface:
     )
     terrain = scene.at(scene.ground, x, y)
     colours = np.full((*heights.shape, 3), (10, 200, 30), np.uint8)
-    facts = write_cloud(stray, terrain, tmp_path / "cloud.laz", colours=colours)
+    facts = write_cloud(stray, terrain, tmp_path / "cloud.laz", colours=colours.__getitem__)
     cloud = laspy.read(tmp_path / "cloud.laz")
     assert facts.outliers >= 1
     assert len(cloud.points) == facts.points
