@@ -88,5 +88,4 @@ def run_engine(flight: Path, project: Path, options: Mapping[str, object], files
 
 def _listen(pipe: IO[str], started: float, told: list[tuple[float, float]]) -> None:
     with pipe:
-        for line in pipe:
-            told.append((time.monotonic() - started, float(line)))
+        told.extend((time.monotonic() - started, float(line)) for line in pipe)
