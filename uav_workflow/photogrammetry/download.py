@@ -26,7 +26,7 @@ from uav_workflow.photogrammetry.failure import (
 from uav_workflow.photogrammetry.patience import Clock, Patience
 from uav_workflow.photogrammetry.progress import NodeProgress, ProgressCallback
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 """Bytes written at a time; what is lost of a connection that breaks is less than this."""
 _REPORTED = 1 << 24
 """Bytes between two reports: the caller may send each to a scheduler."""
