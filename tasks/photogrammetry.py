@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,11 +162,20 @@ def lowered_findings(result: TaskResult) -> list[Finding]:
 def upload_names(names: list[str]) -> dict[str, str]:
     """Name on the node for every image: its base name, or its whole path with underscores when base names repeat.
 
-    The stem and the band suffix stay, because nodes group bands by them.
+    The stem and the band suffix stay, because nodes group bands by them. Where paths with underscores repeat as well,
+    the later ones get a number in front.
     """
     short = [name.rpartition("/")[2] for name in names]
-    unique = len({name.lower() for name in short}) == len(names)
-    return dict(zip(names, short if unique else [name.replace("/", "_") for name in names], strict=True))
+    if len({name.lower() for name in short}) == len(names):
+        return dict(zip(names, short, strict=True))
+    taken: set[str] = set()
+    sent = {}
+    for name in names:
+        candidates = (f"{number}_{name}" if number else name for number in itertools.count())
+        free = next(text for text in (each.replace("/", "_") for each in candidates) if text.lower() not in taken)
+        taken.add(free.lower())
+        sent[name] = free
+    return sent
 
 
 def node_options(scope: Scope) -> dict[str, Json]:

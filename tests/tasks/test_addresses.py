@@ -119,3 +119,8 @@ def test_base_names_that_repeat_carry_their_folder() -> None:
         "images/b/IMG_2.JPG": "IMG_2.JPG",
     }
     assert upload_names(["a/IMG_1.JPG", "b/IMG_1.jpg"]) == {"a/IMG_1.JPG": "a_IMG_1.JPG", "b/IMG_1.jpg": "b_IMG_1.jpg"}
+    assert upload_names(["a/b_1.JPG", "a_b/1.JPG", "c/1.JPG"]) == {
+        "a/b_1.JPG": "a_b_1.JPG",
+        "a_b/1.JPG": "1_a_b_1.JPG",
+        "c/1.JPG": "c_1.JPG",
+    }

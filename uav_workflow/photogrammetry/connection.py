@@ -154,4 +154,6 @@ def _json(answer: requests.Response) -> Any:
     document = answer.json()
     if isinstance(document, dict) and "error" in document:
         raise NodeResponseError(str(document["error"]))
+    if not isinstance(document, dict | list):
+        raise NodeServerError(f"answer is {document!r:.50}, nothing a node says")
     return document

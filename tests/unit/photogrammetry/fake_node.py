@@ -21,6 +21,7 @@ OPTIONS = (
     ("dtm", "bool", "false", ""),
     ("skip-orthophoto", "bool", "false", ""),
     ("orthophoto-resolution", "float", "5", "float > 0.0"),
+    ("dem-resolution", "float", "5", "float > 0.0"),
     ("pc-quality", "enum", "medium", QUALITY),
     ("feature-quality", "enum", "high", QUALITY),
     ("max-concurrency", "int", "8", "positive integer"),
@@ -67,6 +68,8 @@ class FakeNode(ThreadingHTTPServer):
         ]
         self.max_images: int | None = None
         self.version = "2.2.4"
+        self.cluster = False
+        """Speaks as a ClusterODM in front of nodes does."""
         self.released = threading.Event()
 
     @property
@@ -129,24 +132,38 @@ class _Handler(BaseHTTPRequestHandler):
             node.calls[parts.path.split("/task/")[-1] if "/new/" in parts.path else parts.path] += 1
             node.seen.append(self.path)
         if node.token and parse_qs(parts.query).get("token") != [node.token]:
+            if node.cluster:
+                self._send(401, b"", "text/plain")
+                return
             self._json({"error": "Invalid authentication token: token does not match."})
             return
         kind = node.armed(parts.path)
-        if kind == "502":
+        if not self._answer_fault(kind, parts.path, body):
+            self._route(parts.path, body, self._send, cut=kind)
+
+    def _answer_fault(self, kind: str, path: str, body: bytes) -> bool:
+        """Do what an armed fault asks for; False when the call is to be served."""
+        name, _, text = kind.partition(":")
+        if name == "502":
             self._send(502, b"<html>bad gateway</html>", "text/html")
-        elif kind == "stall":
-            node.released.wait(20)
-            self.close_connection = True
-        elif kind == "html":
+        elif name == "html":
             self._send(200, b"<html>log in</html>", "text/html")
-        elif kind == "after":  # the work is done, the answer is lost
-            self._route(parts.path, body, lambda *_: None)
+        elif name == "status":
+            self._send(int(text), b'{"message": "no"}', "application/json")
+        elif name == "json":
+            self._send(200, text.encode(), "application/json")
+        elif name == "error":
+            self._json({"error": text})
+        elif name in ("stall", "drop", "after"):
+            if name == "stall":
+                self.server.released.wait(20)
+            if name == "after":  # the work is done, the answer is lost
+                self._route(path, body, lambda *_: None)
             self.close_connection = True
             self.connection.close()
-        elif kind.startswith("error:"):
-            self._json({"error": kind.removeprefix("error:")})
         else:
-            self._route(parts.path, body, self._send, cut=kind)
+            return False
+        return True
 
     def _route(self, path: str, body: bytes, send: Callable[..., None], cut: str = "") -> None:  # noqa: C901
         node = self.server
@@ -154,6 +171,9 @@ class _Handler(BaseHTTPRequestHandler):
         uuid = path.rsplit("/", maxsplit=1)[-1]
         if path == "/info":
             document = {"version": node.version, "maxImages": node.max_images, "engine": "odm"}
+            if node.cluster:
+                reply(document | {"version": "1.5.3", "totalMemory": 99999999999, "cpuCores": 99999999999})
+                return
             reply(document | {"engineVersion": "uav-workflow 0.1.0" if node.keeps_one_copy else "3.6.0"})
         elif path == "/options":
             reply(node.options)
@@ -189,7 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
         node = self.server
         uuid = path.split("/")[2]
         if uuid not in node.tasks or not node.tasks[uuid].committed:
-            reply({"error": f"{uuid} not found"})
+            route = f"Invalid route for taskId {uuid}:{path.rsplit('/', maxsplit=1)[-1]}, no valid route possible."
+            reply({"error": route if node.cluster else f"{uuid} not found"})
         elif path.endswith("/info"):
             reply(node.info(uuid))
         elif path.endswith("/output"):

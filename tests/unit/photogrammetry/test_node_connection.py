@@ -1,0 +1,133 @@
+"""Answers that are none, faults that no patience helps against, secrets that stay."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from orders import Order
+from pyodm.exceptions import NodeServerError
+
+from uav_workflow.errors import NodeError
+from uav_workflow.photogrammetry.address import NodeAddress
+from uav_workflow.photogrammetry.connection import Connection, HttpFault
+from uav_workflow.photogrammetry.failure import is_passing
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("status:403", "refuses this caller"),
+        ("status:401", "check UAV_NODE_TOKEN"),
+        ("status:400", "check scheme, host, port and path"),
+        ("status:301", "it redirects to elsewhere; give that address"),
+        ("status:413", "limits the size of a request"),
+    ],
+)
+def test_permanent_answers_are_believed_at_once(order: Order, fake_node: Any, fault: str, words: str) -> None:
+    fake_node.fault("^/info", 1000, fault)
+    with pytest.raises(NodeError, match=words):
+        order.run()
+    assert fake_node.calls["/info"] == 1
+
+
+@pytest.mark.parametrize("fault", ["status:404", "status:429", "status:500", "status:503", "json:null", "json:{"])
+def test_passing_answers_are_asked_again(order: Order, fake_node: Any, fault: str) -> None:
+    for pattern in ("^/options", "init", "^/task/.*/info"):
+        fake_node.fault(pattern, 1, fault)
+    order.run()
+    assert order.record["attempt"] == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 413, 501, 301])
+def test_statuses_that_mean_it(status: int) -> None:
+    assert not is_passing(HttpFault(status))
+
+
+def test_an_answer_of_another_kind_is_a_fault(fake_node: Any) -> None:
+    node = Connection(fake_node.address)
+    for text in ("null", "5", '"x"'):
+        fake_node.fault("^/info", 1, f"json:{text}")
+        with pytest.raises(NodeServerError, match="nothing a node says"):
+            node.get("/info")
+    fake_node.fault("^/info", 1, "html")
+    with pytest.raises(NodeServerError, match="text/html, not JSON"):
+        node.get("/info")
+
+
+class _Silent(BaseHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+
+def test_https_to_a_node_that_speaks_http_is_permanent(order: Order, fake_node: Any) -> None:
+    address = replace(fake_node.address, scheme="https")
+    with pytest.raises(NodeError, match="the scheme the node speaks"):
+        order.run(address=address)
+    assert not fake_node.calls
+
+
+def test_a_redirect_never_carries_the_token_elsewhere(fake_node: Any) -> None:
+    seen: list[str] = []
+
+    class Elsewhere(_Silent):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            super().do_GET()
+
+    class Redirecting(_Silent):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{other.server_port}{self.path}")
+            self.end_headers()
+
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as other,
+        ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as node,
+    ):
+        threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in (other, node)]
+        for thread in threads:
+            thread.start()
+        try:
+            with pytest.raises(HttpFault, match="redirects to http://127.0.0.1") as caught:
+                Connection(NodeAddress.parse(f"http://127.0.0.1:{node.server_port}", "s3cret")).get("/info")
+        finally:
+            for server in (other, node):
+                server.shutdown()
+            for thread in threads:
+                thread.join()
+    assert not seen
+    assert "s3cret" not in str(caught.value)
+
+
+def test_no_log_carries_the_token(order: Order, fake_node: Any, caplog: pytest.LogCaptureFixture) -> None:
+    fake_node.token = "s3cret-word"
+    with caplog.at_level(logging.DEBUG):
+        order.run()
+    assert "token=***" in caplog.text
+    assert "s3cret-word" not in caplog.text
+    assert not [path for path in order.work.rglob("*") if path.is_file() and b"s3cret-word" in path.read_bytes()]
+    assert "s3cret-word" not in repr(order.progress)
+
+
+def test_a_node_found_again_elsewhere_is_followed(order: Order, fake_node: Any) -> None:
+    gone = NodeAddress.parse("http://127.0.0.1:1")
+    order.run(address=gone, find_node=lambda: fake_node.address)
+    assert order.record["state"] == "unpacked"
+
+
+def test_a_certificate_of_nobody_is_permanent() -> None:
+    from pyodm.exceptions import NodeConnectionError
+
+    text = str(ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"))
+    assert not is_passing(NodeConnectionError(text))
+    assert is_passing(NodeConnectionError("Connection refused"))
