@@ -97,13 +97,15 @@ def plane_through(heights: Float32) -> Float32:
     return (design @ plane).reshape(heights.shape).astype(np.float32)
 
 
-def block_quantile(heights: Float32, factor: int, share: float, trend: Float32 | None = None) -> Float32:
+def block_quantile(
+    heights: Float32, factor: int, share: float, trend: Float32 | None = None, scratch: Scratch = MEMORY
+) -> Float32:
     """Quantile of the finite cells in every ``factor`` x ``factor`` block; NaN where there is none.
 
     With a `trend` (one value a block) the quantile is that of the heights above the trend, bilinear between blocks.
     """
     rows, columns = (-(-side // factor) for side in heights.shape)
-    low = np.full((rows, columns), np.nan, np.float32)
+    low: Float32 = scratch.empty((rows, columns))
     for row in range(rows):
         band = heights[row * factor : (row + 1) * factor]
         if trend is not None:
@@ -114,24 +116,40 @@ def block_quantile(heights: Float32, factor: int, share: float, trend: Float32 |
         count = np.isfinite(values).sum(axis=1)
         at = np.clip(np.round(share * (count - 1)), 0, None).astype(int)
         low[row] = values[np.arange(columns), at]
+        if row % 64 == 0:
+            release(low, heights)
     return low
 
 
-def enlarged(coarse: Float32, factor: int, shape: tuple[int, int], *, curved: bool = False) -> Float32:
-    """Blocks of ``factor`` cells back on their cells: bilinear, or bicubic without creases (``curved``)."""
-    rows, columns = coarse.shape
-    way = cv2.INTER_CUBIC if curved else cv2.INTER_LINEAR
-    fine = cv2.resize(coarse, (columns * factor, rows * factor), interpolation=way)
-    return np.asarray(fine[: shape[0], : shape[1]], np.float32)
+def enlarged(coarse: Float32, factor: int, shape: tuple[int, int]) -> Float32:
+    """Blocks of ``factor`` cells back on their cells, bilinear."""
+    return enlarged_part(coarse, factor, (0, shape[0]), (0, shape[1]))
 
 
 def enlarged_rows(coarse: Float32, factor: int, blocks: tuple[int, int]) -> Float32:
     """Cells of the rows of blocks ``[first, last)``, as `enlarged` gives them."""
-    first, last = max(0, blocks[0] - 1), min(len(coarse), blocks[1] + 1)
+    return enlarged_part(coarse, factor, (blocks[0] * factor, blocks[1] * factor), (0, coarse.shape[1] * factor))
+
+
+def enlarged_part(
+    coarse: Float32, factor: int, rows: tuple[int, int], columns: tuple[int, int], *, curved: bool = False
+) -> Float32:
+    """Cells ``[first, last)`` of rows and columns of the enlarged blocks: bilinear, or without creases (``curved``)."""
+    parts = []
+    for (first, last), side in zip((rows, columns), coarse.shape, strict=True):
+        low = max(0, first // factor - 2)
+        parts.append((low, max(low + 1, min(side, -(-last // factor) + 2))))
+    (top, bottom), (left, right) = parts
     fine = cv2.resize(
-        coarse[first:last], (coarse.shape[1] * factor, (last - first) * factor), interpolation=cv2.INTER_LINEAR
+        coarse[top:bottom, left:right],
+        ((right - left) * factor, (bottom - top) * factor),
+        interpolation=cv2.INTER_CUBIC if curved else cv2.INTER_LINEAR,
     )
-    return np.asarray(fine[(blocks[0] - first) * factor :][: (blocks[1] - blocks[0]) * factor], np.float32)
+    rows, columns = (
+        (rows[0] - top * factor, rows[1] - top * factor),
+        (columns[0] - left * factor, columns[1] - left * factor),
+    )
+    return np.asarray(fine[rows[0] : rows[1], columns[0] : columns[1]], np.float32)
 
 
 def _halved(heights: Float32, scratch: Scratch) -> Float32:

@@ -19,6 +19,7 @@ from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine import height_models, odm_layout
 from uav_workflow.engine.bare_ground import bare_ground
 from uav_workflow.engine.features import FeatureSettings
+from uav_workflow.engine.ground_filter import GroundRules
 from uav_workflow.engine.height_models import write_heights, write_interpolated
 from uav_workflow.engine.inputs import read_captures
 from uav_workflow.engine.matching import MatchSettings
@@ -228,12 +229,12 @@ class _Run:
         if self._options.dsm:
             write_heights(folder / "dsm.tif", surface.dsm, surface.grid, grid, report=lambda share: report(share / 3))
             write_interpolated(folder / "interpolated.tif", surface.dsm, surface.filled, surface.grid, grid)
-        settings = TerrainSettings(slope=self._options.smrf_slope, max_window_m=self._options.smrf_window)
+        rules = GroundRules(slope=self._options.smrf_slope, max_window_m=self._options.smrf_window)
         bare = bare_ground(mosaic.orthomosaic, surface.grid, surface.scratch) if mosaic is not None else None
         if bare is not None:
             self._say(f"terrain rests on open ground seen in {100 * float(bare.mean()):.1f} % of the cells")
             release(bare)
-        terrain = build_terrain(surface, settings, lambda share: report((1 + share) / 3), bare)
+        terrain = build_terrain(surface, TerrainSettings(rules=rules), lambda share: report((1 + share) / 3), bare)
         if self._options.dtm:
             write_heights(folder / "dtm.tif", terrain, surface.grid, grid, report=lambda share: report((2 + share) / 3))
         return terrain

@@ -1,52 +1,49 @@
-"""The ground under the plants: a terrain model from a surface model."""
+"""The ground under the plants: a terrain model from a surface model, tile by tile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.filling import block_quantile, enlarged, fill_smooth, plane_through, smooth_bridge, smoothed
+from uav_workflow.domain.grid import Block
+from uav_workflow.engine.filling import block_quantile, enlarged_part, fill_smooth, plane_through, smoothed
+from uav_workflow.engine.ground_filter import GroundRules, even_blocks, ground_level, plain_blocks
+from uav_workflow.engine.scratch import release
 from uav_workflow.engine.surface import Surface
 from uav_workflow.engine.views import Float32
 
 Bool = NDArray[np.bool_]
 
+TILE = 1536
+"""Blocks a side of a tile, its halo not counted."""
+EVEN = 0.3
+"""Distance to a plane at which a place is even, ground sampling distances: about the noise of a good surface."""
+_PAD = 2
+"""Cells by which the trend is carried on beyond the surface."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerrainSettings:
-    """How ground is told from what stands on it.
+    """How the terrain is made.
 
     Attributes
     ----------
     ground_cell_m : float
         Cell on which the filter works, metres; a cell's ground is the `low_share` quantile of its surface cells.
-    max_window_m : float
-        Widest object that is removed, metres.
-    slope : float
-        Rise over run, beyond the local terrain's own, that still counts as ground.
-    step_m : float
-        Height above the opened surface that still counts as ground in the smallest window, metres.
-    smooth_m : float
-        Standard deviation of the smoothing of the ground found, metres.
-    turns : int
-        How often cells above the smooth surface are dropped.
     reach_m : float
         Within this of open ground the terrain rests on open ground alone, metres. Wider, and hollows between patches of
         open ground are bridged.
+    rules : GroundRules
     """
 
-    ground_cell_m: float = 0.25
+    ground_cell_m: float = 0.2
     low_share: float = 0.02
-    max_window_m: float = 14.0
-    slope: float = 0.15
-    step_m: float = 0.10
-    smooth_m: float = 0.4
-    turns: int = 4
     reach_m: float = 0.5
+    rules: GroundRules = field(default_factory=GroundRules)
 
 
 def build_terrain(
@@ -57,77 +54,97 @@ def build_terrain(
 ) -> Float32:
     """Terrain heights (rows, columns) float32, metres, on the surface's grid; NaN outside the surface.
 
-    Three steps: the lower envelope of the surface on coarser cells; progressive morphological opening with a slope
-    threshold (Zhang et al., 2003; Pingel et al., 2013), after the coarse slope of the land is taken out so that a
-    hillside needs no steeper threshold than a plain; then a smooth surface through the cells left, from which those
-    standing above it are dropped again and again, so that grass between bare patches does not lift it.
+    The lower envelope of the surface on coarser cells (where the surface is even, its mean), less the coarse slope of
+    the land so that a hillside needs no steeper threshold than a plain, goes through `ground_level`.
 
     Where `bare` (rows, columns) says which cells show open ground, the terrain near them rests on them alone: the
     lowest cells of a closed sward are still sward.
     """
     settings = settings or TerrainSettings()
     report = progress or (lambda share: None)
-    factor = max(1, round(settings.ground_cell_m / surface.grid.pixel_m))
-    cell = factor * surface.grid.pixel_m
-    trend = _trend(block_quantile(surface.dsm, factor, settings.low_share), cell, settings.max_window_m)
+    land = _Land(surface, settings)
     report(0.3)
-    # on a hillside the lowest cells of a block lie downhill: the quantile is taken of what stands off the trend
-    low = block_quantile(surface.dsm, factor, settings.low_share, trend)
-    if bare is not None:
-        seen = block_quantile(np.where(bare, surface.dsm, np.float32(np.nan)), factor, 0.5, trend)
-        low = _resting_on(seen, low, settings.reach_m / cell)
-    ground = _opened_ground(low, cell, settings)
-    report(0.6)
-    level = _lower_surface(np.where(ground, low, np.nan).astype(np.float32), cell, settings)
-    terrain = enlarged(level + trend, factor, surface.dsm.shape)
-    terrain[~np.isfinite(surface.filled)] = np.nan
-    report(1.0)
+    terrain: Float32 = surface.scratch.empty(surface.dsm.shape)
+    tiles = list(land.blocks.blocks(TILE))
+    for done, tile in enumerate(tiles, start=1):
+        rows, columns = land.cells(tile)
+        part = land.level(tile, bare)
+        part[~np.isfinite(surface.filled[rows, columns])] = np.nan
+        terrain[rows, columns] = part
+        release(terrain, surface.filled, surface.dsm)
+        report(0.3 + 0.7 * done / len(tiles))
     return terrain
 
 
-def _trend(low: Float32, cell: float, window_m: float) -> Float32:
-    """Broad shape of the land: a plane, and a smooth surface through the lowest points of wide windows above it."""
-    plane = plane_through(low)
-    side = max(2, int(window_m / cell / 2))
-    coarse = block_quantile(low - plane, side, 0.1)
-    return plane + enlarged(smoothed(fill_smooth(coarse), 1.0), side, low.shape, curved=True)
+class _Land:
+    """The surface in blocks of cells, and the broad shape of the land below it."""
+
+    def __init__(self, surface: Surface, settings: TerrainSettings) -> None:
+        self._surface, self._settings = surface, settings
+        self._factor = max(1, round(settings.ground_cell_m / surface.grid.pixel_m))
+        self.blocks = surface.grid.coarser(self._factor)
+        self._side = max(2, int(settings.rules.max_window_m / self.blocks.pixel_m / 2))
+        self._trend = self._broad()
+
+    def cells(self, tile: Block) -> tuple[slice, slice]:
+        """Rows and columns of the surface under some blocks."""
+        f, (height, width) = self._factor, self._surface.grid.shape
+        return (
+            slice(tile.row * f, min(height, (tile.row + tile.height) * f)),
+            slice(tile.col * f, min(width, (tile.col + tile.width) * f)),
+        )
+
+    def level(self, tile: Block, bare: Bool | None) -> Float32:
+        """Terrain on the surface's cells of a tile."""
+        wide = self._with_halo(tile)
+        trend = self._trend_of(wide)
+        level = ground_level(*self._low(wide, trend, bare), self.blocks.pixel_m, self._settings.rules) + trend
+        own, whole = self.cells(tile), self.cells(wide)
+        first = own[0].start - whole[0].start, own[1].start - whole[1].start
+        ends = own[0].stop - whole[0].start, own[1].stop - whole[1].start
+        return enlarged_part(level, self._factor, (first[0], ends[0]), (first[1], ends[1]))
+
+    def _low(self, tile: Block, trend: Float32, bare: Bool | None) -> tuple[Float32, Bool]:
+        """Heights of a tile's blocks above the trend, and which of them are even places."""
+        settings, factor, part = self._settings, self._factor, self.cells(tile)
+        heights = self._surface.dsm[part]
+        # on a hillside the lowest cells of a block lie downhill: the quantile is taken of what stands off the trend
+        low = block_quantile(heights, factor, settings.low_share, trend)
+        limit = EVEN * self._surface.facts.get("gsd_m", self._surface.grid.pixel_m / 2)
+        even, mean = even_blocks(heights, factor, limit)
+        mean -= trend
+        plain = plain_blocks(even, mean, self.blocks.pixel_m, limit, settings.rules)
+        low = np.where(plain, mean, low)
+        if bare is not None:
+            seen = block_quantile(np.where(bare[part], heights, np.float32(np.nan)), factor, 0.5, trend)
+            low = _resting_on(seen, low, settings.reach_m / self.blocks.pixel_m)
+            plain &= np.isfinite(low)
+            release(bare)
+        return low, plain
+
+    def _with_halo(self, tile: Block) -> Block:
+        """A tile and what its filters see around it."""
+        halo = int(2.5 * self._settings.rules.max_window_m / self.blocks.pixel_m)
+        row, col = max(0, tile.row - halo), max(0, tile.col - halo)
+        bottom = min(self.blocks.height, tile.row + tile.height + halo)
+        right = min(self.blocks.width, tile.col + tile.width + halo)
+        return Block(row, col, bottom - row, right - col)
+
+    def _broad(self) -> Float32:
+        """A plane, and a smooth surface through the lowest points of wide windows above it, padded."""
+        surface, share = self._surface, self._settings.low_share
+        low = block_quantile(surface.dsm, self._factor, share, scratch=surface.scratch)
+        plane = plane_through(block_quantile(low, self._side, 0.1))
+        off = smoothed(fill_smooth(block_quantile(low, self._side, 0.1, plane)), 1.0)
+        return np.pad(plane, _PAD, "reflect", reflect_type="odd") + np.pad(np.nan_to_num(off), _PAD, "edge")
+
+    def _trend_of(self, tile: Block) -> Float32:
+        """The broad shape at a tile's blocks, without creases."""
+        row, col = tile.row + _PAD * self._side, tile.col + _PAD * self._side
+        return enlarged_part(self._trend, self._side, (row, row + tile.height), (col, col + tile.width), curved=True)
 
 
 def _resting_on(seen: Float32, low: Float32, reach: float) -> Float32:
     """Ground that is seen; farther than `reach` cells from any, the lower envelope; nothing between."""
     far = cv2.distanceTransform(np.isnan(seen).astype(np.uint8), cv2.DIST_L2, 5) > reach
     return np.where(np.isfinite(seen), seen, np.where(far, low, np.float32(np.nan))).astype(np.float32)
-
-
-def _opened_ground(low: Float32, cell: float, settings: TerrainSettings) -> Bool:
-    """Cells that no opening lowers by more than its threshold."""
-    known = np.isfinite(low)
-    last = fill_smooth(low)
-    ground = known.copy()
-    radius, widest = 1, max(1, int(settings.max_window_m / 2 / cell))
-    while True:
-        disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-        opened = np.asarray(cv2.morphologyEx(last, cv2.MORPH_OPEN, disk, borderType=cv2.BORDER_REPLICATE), np.float32)
-        ground &= last - opened <= settings.step_m + settings.slope * cell * radius
-        last = opened
-        if radius >= widest:
-            return ground
-        radius = min(widest, max(radius + 1, int(radius * 1.5)))
-
-
-def _lower_surface(ground: Float32, cell: float, settings: TerrainSettings) -> Float32:
-    """Smooth surface near the foot of the ground cells: those above it lose weight at each turn."""
-    sigma = max(0.8, settings.smooth_m / cell)
-    level = _twice_smoothed(ground, sigma)
-    for _ in range(settings.turns):
-        above = ground - level
-        scatter = 1.4826 * float(np.nanmedian(np.abs(above[above <= 0]))) if np.any(above <= 0) else 0.01
-        kept = np.where((above <= scatter) & (above >= -4 * scatter - 0.05), ground, np.nan).astype(np.float32)
-        level = _twice_smoothed(kept, sigma)
-    return level
-
-
-def _twice_smoothed(heights: Float32, sigma: float) -> Float32:
-    """Smoothed, plus what smoothing took away, smoothed (twicing, Tukey, 1977): a crest is not planed off."""
-    level = smooth_bridge(heights, sigma)
-    return level + smooth_bridge(heights - level, sigma)

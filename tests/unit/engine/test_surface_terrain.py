@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
+from heightfield_scene import grounds
 from numpy.typing import NDArray
 
 from uav_workflow.domain.grid import Grid
+from uav_workflow.engine import terrain
+from uav_workflow.engine.ground_filter import GroundRules
 from uav_workflow.engine.surface import Surface
-from uav_workflow.engine.terrain import build_terrain
+from uav_workflow.engine.terrain import TerrainSettings, build_terrain
 
 CELL = 0.06
+GSD = 0.046
 SIDE = 600
 
 
-def surface_of(heights: NDArray[np.float64], holes: NDArray[np.bool_] | None = None) -> Surface:
+def surface_of(heights: NDArray[np.float64], holes: NDArray[np.bool_] | None = None, *, cell: float = CELL) -> Surface:
     filled = heights.astype(np.float32)
     dsm = filled.copy()
     if holes is not None:
         dsm[holes] = np.nan
     return Surface(
-        grid=Grid("EPSG:32632", 600_000.0, 5_100_036.0, CELL, SIDE, SIDE),
+        grid=Grid("EPSG:32632", 600_000.0, 5_100_036.0, cell, *heights.shape[::-1]),
         offset=(600_000.0, 5_100_000.0),
         dsm=dsm,
         filled=filled,
@@ -49,8 +54,8 @@ def meadow_on(slope: float, seed: int = 11) -> tuple[NDArray[np.float64], NDArra
 @pytest.mark.parametrize("slope", [0.0, 0.2, 0.466])
 def test_meadow_on_a_slope(slope: float) -> None:
     ground, heights = meadow_on(slope)
-    terrain = build_terrain(surface_of(heights))
-    error = (terrain - ground)[40:-40, 40:-40]
+    found = build_terrain(surface_of(heights))
+    error = (found - ground)[40:-40, 40:-40]
     assert np.sqrt(np.mean(error**2)) < 0.045
     assert abs(np.mean(error)) < 0.03
 
@@ -74,5 +79,26 @@ def test_holes_are_bridged_from_their_surroundings() -> None:
 def test_a_plane_stays_a_plane() -> None:
     row, column = np.indices((SIDE, SIDE)) * CELL
     plane = 800 + 0.2 * column - 0.1 * row
-    terrain = build_terrain(surface_of(plane))
-    assert np.abs(terrain - plane)[30:-30, 30:-30].max() < 0.02
+    found = build_terrain(surface_of(plane))
+    assert np.abs(found - plane)[30:-30, 30:-30].max() < 0.02
+
+
+@pytest.mark.parametrize("kind", ["yard", "hillside", "terraces"])
+@pytest.mark.parametrize("seed", [5, 21])
+def test_one_setting_serves_every_kind_of_land(kind: str, seed: int) -> None:
+    scene = grounds(kind, seed=seed)
+    at = (np.arange(400) + 0.5) * 0.092 - 18.4
+    x, y = np.meshgrid(at, -at)
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 1, x.shape), (0, 0), 1.0)
+    heights = scene.at(scene.heights, x, y) + 0.2 * GSD * noise / noise.std()
+    error = (build_terrain(surface_of(heights, cell=0.092)) - scene.at(scene.ground, x, y))[30:-30, 30:-30]
+    assert np.sqrt(np.mean(error**2)) < 1.5 * GSD
+
+
+def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    surface, settings = surface_of(meadow_on(0.2)[1]), TerrainSettings(rules=GroundRules(max_window_m=5.0))
+    whole = build_terrain(surface, settings)
+    monkeypatch.setattr(terrain, "TILE", 64)
+    off = np.abs(build_terrain(surface, settings) - whole)
+    assert np.percentile(off, 99) < 0.001
+    assert off.max() < 0.02
