@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import StringIO
@@ -15,6 +15,7 @@ import numpy as np
 from uav_workflow.errors import CalibrationError
 
 _COLUMNS = ("serial", "centre_nm", "albedo")
+RULE = ("table", "tag", "code", "shipped")
 _MARGIN_NM = 15.0
 """How far outside its tabulated wavelengths a panel is still known."""
 _USUAL_RELATIVE_SD = 0.05
@@ -94,22 +95,45 @@ class PanelTable:
                 raise CalibrationError(f"{path}: the panel table can't be read ({exc})") from exc
         return cls(own, shipped)
 
-    def albedo(self, serial: str | None, code: PanelCode | None, centre_nm: float | None) -> Albedo | None:
-        """Reflectance at a wavelength, or None when nobody knows it: there is no default panel."""
-        if centre_nm is None:
-            return None
-        if serial is not None and serial in self.own:
-            return _interpolate(self.own[serial], centre_nm, "table of the user")
-        if code is not None and code.line is not None:
-            (nm0, rho0), (nm1, rho1) = code.line
-            line = ((nm0, rho0, _USUAL_RELATIVE_SD), (nm1, rho1, _USUAL_RELATIVE_SD))
-            return _interpolate(line, centre_nm, "code of the panel")
-        if serial is not None and serial in self.shipped:
-            return _interpolate(self.shipped[serial], centre_nm, "table shipped")
+    def albedo(
+        self,
+        serial: str | None,
+        code: PanelCode | None,
+        centre_nm: float | None,
+        *,
+        tagged: float | None = None,
+        rule: Sequence[str] = RULE,
+    ) -> Albedo | None:
+        """Reflectance at a wavelength, or None when nobody knows it: there is no default panel.
+
+        Parameters
+        ----------
+        tagged : float, optional
+            What the camera itself says of the panel.
+        rule : sequence of str
+            Who is asked, in this order (see `PanelRule`).
+        """
+        asked = (self._answer(who, serial, code, centre_nm, tagged) for who in rule)
+        return next((albedo for albedo in asked if albedo is not None), None)
+
+    def _answer(
+        self, who: str, serial: str | None, code: PanelCode | None, centre_nm: float | None, tagged: float | None
+    ) -> Albedo | None:
+        if who == "tag":
+            if tagged is None or not 0 < tagged <= 1:
+                return None
+            return Albedo(value=tagged, relative_sd=_USUAL_RELATIVE_SD, source="tag of the camera")
+        if who == "code":
+            line = code.line if code is not None else None
+            spectrum = tuple((nm, rho, _USUAL_RELATIVE_SD) for nm, rho in line) if line else None
+            return _interpolate(spectrum, centre_nm, "code of the panel")
+        spectra, source = (self.own, "table of the user") if who == "table" else (self.shipped, "table shipped")
+        return _interpolate(spectra.get(serial or ""), centre_nm, source)
+
+
+def _interpolate(spectrum: Spectrum | None, centre_nm: float | None, source: str) -> Albedo | None:
+    if spectrum is None or centre_nm is None:
         return None
-
-
-def _interpolate(spectrum: Spectrum, centre_nm: float, source: str) -> Albedo | None:
     nm, albedo, sd = np.array(spectrum).T
     if not nm[0] - _MARGIN_NM <= centre_nm <= nm[-1] + _MARGIN_NM:
         return None

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.model import Irradiance, RadiometricModel
+from calibration.model import RadiometricModel, numbers_of
+from calibration.sensor_keys import Attitude, Irradiance
 from calibration.sunshine import sunshine_irradiance
 from uav_workflow.domain.flight import BandImage
+from uav_workflow.domain.sensor import firmware_version
 from uav_workflow.domain.tags import Tags
 from uav_workflow.sun import SunPosition, sun_position
 
 _REFRACTIVE_INDICES = (1.000277, 1.6, 1.38)
 """Air, the diffuser's cover and the diffuser of the DLS 1."""
-_MICROWATT_PER_CM2 = 0.01
-"""uW cm-2 nm-1 in W m-2 nm-1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,27 +69,29 @@ def horizontal_irradiance(
         None when the picture carries no usable reading (no tags, zero, not finite).
     """
     rule = model.irradiance
-    if rule.kind == "none":
-        return None
+    reading: SunSensorReading | None = None
     if rule.kind == "sunshine":
         relative = sunshine_irradiance(image)
-        return None if relative is None else SunSensorReading(horizontal=relative)
-    tags = image.tags
-    if "DLS:DirectIrradiance" in tags or "DLS:HorizontalIrradiance" in tags:
-        reading = _dls2(rule, image, sun)
-    else:
-        reading = _dls1(rule, tags, sun)
+        reading = None if relative is None else SunSensorReading(horizontal=relative)
+    elif rule.kind == "value":
+        stated = _first(image.tags, rule.value)
+        # reflectance is pi L / E everywhere in the house: a maker's L / E is pi L / (pi E)
+        as_house = 1.0 if model.pi_factor else math.pi
+        reading = None if stated is None else SunSensorReading(horizontal=stated * as_house)
+    elif rule.kind == "dls":
+        measures_both = _first(image.tags, (*rule.direct, *rule.horizontal)) is not None
+        reading = _dls2(rule, image, sun) if measures_both else _dls1(rule, image.tags, sun)
     usable = reading is not None and math.isfinite(reading.horizontal) and reading.horizontal > 0
     return reading if usable else None
 
 
 def _dls1(rule: Irradiance, tags: Tags, sun: SunPosition | None) -> SunSensorReading | None:
     """DLS 1: one upward sensor; direct and diffuse shares assumed, Fresnel losses of the cover undone."""
-    spectral = tags.number("DLS:SpectralIrradiance") or tags.number("Camera:Irradiance")
-    attitude = _attitude_rad(tags)
+    spectral = _first(tags, rule.spectral)
+    attitude = _attitude_rad(rule.attitude, tags)
     if spectral is None:
         return None
-    scaled = spectral * (tags.number("Camera:IrradianceScaleToSIUnits") or 1.0)
+    scaled = spectral * (tags.number(rule.scale) or 1.0)
     if attitude is None or sun is None:
         return SunSensorReading(horizontal=scaled, attitude_corrected=False)
     normal = sensor_normal(*attitude)
@@ -103,12 +105,12 @@ def _dls1(rule: Irradiance, tags: Tags, sun: SunPosition | None) -> SunSensorRea
 def _dls2(rule: Irradiance, image: BandImage, sun: SunPosition | None) -> SunSensorReading | None:
     """DLS 2: direct and scattered light measured; the ready-made horizontal value trusted by firmware."""
     tags = image.tags
-    scale = tags.number("Camera:IrradianceScaleToSIUnits") or _MICROWATT_PER_CM2
-    direct, scattered = tags.number("DLS:DirectIrradiance"), tags.number("DLS:ScatteredIrradiance")
+    scale = tags.number(rule.scale) or rule.unit_without_scale
+    direct, scattered = _first(tags, rule.direct), _first(tags, rule.scattered)
     ratio = direct / scattered if direct is not None and scattered else math.nan
-    attitude = _attitude_rad(tags)
+    attitude = _attitude_rad(rule.attitude, tags)
     tilt = math.nan if attitude is None else math.degrees(math.acos(-sensor_normal(*attitude)[2]))
-    stated = tags.number("DLS:HorizontalIrradiance")
+    stated = _first(tags, rule.horizontal)
     if stated is not None and _horizontal_is_right(rule, image):
         return SunSensorReading(horizontal=stated * scale, tilt_deg=tilt, direct_to_diffuse=ratio)
     if direct is None or scattered is None or sun is None:
@@ -122,17 +124,15 @@ def _horizontal_is_right(rule: Irradiance, image: BandImage) -> bool:
     return since is not None and firmware_version(image.tags.text("EXIF:Software") or "") >= firmware_version(since)
 
 
-def firmware_version(text: str) -> tuple[int, ...]:
-    """(2, 1, 2) of ``v2.1.2-34-g05e37eb-local``; empty, hence older than any, when there is no number."""
-    match = re.search(r"\d+(?:\.\d+)*", text)
-    return tuple(int(part) for part in match.group().split(".")) if match else ()
+def _first(tags: Tags, names: Sequence[str]) -> float | None:
+    return next(iter(numbers_of(tags, names)), None)
 
 
-def _attitude_rad(tags: Tags) -> tuple[float, float, float] | None:
+def _attitude_rad(rule: Attitude, tags: Tags) -> tuple[float, float, float] | None:
     """Yaw, pitch, roll of the sensor in radians (DLS tags are radians, the Camera copies degrees)."""
-    for prefix, unit in (("DLS:", 1.0), ("Camera:Irradiance", math.pi / 180)):
-        angles = [tags.number(f"{prefix}{name}") for name in ("Yaw", "Pitch", "Roll")]
-        if angles[0] is not None and angles[1] is not None and angles[2] is not None:
+    for names, unit in ((rule.radians, 1.0), (rule.degrees, math.pi / 180)):
+        angles = [tags.number(name) for name in names]
+        if len(angles) == 3 and angles[0] is not None and angles[1] is not None and angles[2] is not None:
             return angles[0] * unit, angles[1] * unit, angles[2] * unit
     return None
 

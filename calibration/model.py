@@ -1,113 +1,66 @@
-"""The radiometric section of a sensor profile: which tags mean what, and the vendor's law."""
+"""The radiometric section of a sensor profile, and the numbers it finds in a picture's tags."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from calibration.sensor_keys import (
+    Black,
+    Exposure,
+    Gain,
+    Irradiance,
+    PanelRule,
+    ResponseLaw,
+    RowGradient,
+    Section,
+    Thermal,
+    Vignette,
+)
 from uav_workflow.domain.flight import BandImage, SensorProfile
+from uav_workflow.domain.tags import Tags
 from uav_workflow.errors import CalibrationError
+from uav_workflow.flights.sensor_file import Names
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Vignette(_Section):
-    """Tags of the vignetting polynomial.
-
-    ``divide``: the polynomial is the fall-off, the signal is divided by it (MicaSense, Sequoia, Pix4D);
-    ``multiply``: it is the correction itself (DJI).
-    """
-
-    centre: str = "Camera:VignettingCenter"
-    radial: str = "Camera:VignettingPolynomial"
-    surface: str = "Camera:VignettingPolynomial2D"
-    exponents: str = "Camera:VignettingPolynomial2DName"
-    apply: Literal["divide", "multiply"] = "divide"
-
-
-class ExposureBug(_Section):
-    """An exposure time that certain firmware writes wrongly."""
-
-    written_s: float
-    tolerance_s: float
-    meant_s: float
-    except_models: tuple[str, ...] = ()
-
-
-class Exposure(_Section):
-    """Exposure time: first tag present, times ``unit_s``."""
-
-    tags: tuple[str, ...] = ("EXIF:ExposureTime",)
-    unit_s: float = 1.0
-    known_bugs: tuple[ExposureBug, ...] = ()
-
-
-class Gain(_Section):
-    """Gain: first tag present, divided by ``unit`` (100 where ISO 100 is gain 1)."""
-
-    tags: tuple[str, ...] = ("EXIF:ISOSpeed", "EXIF:ISOSpeedRatings", "EXIF:PhotographicSensitivity")
-    unit: float = 100.0
-
-
-class Irradiance(_Section):
-    """Sun sensor.
+class RadiometricModel(Section):
+    """What turns the numbers of one camera family into light.
 
     Attributes
     ----------
-    kind : {"dls", "sunshine", "none"}
-        MicaSense DLS 1 and 2; Parrot's sunshine sensor.
-    horizontal_since : mapping
-        Model to the first firmware whose DLS 2 ``HorizontalIrradiance`` is right; a model not named is not trusted.
-    direct_to_diffuse : float
-        Ratio assumed where the sensor does not measure it (DLS 1).
-    max_tilt_deg : float
-        Readings taken at a larger tilt are not used.
-    """
-
-    kind: Literal["dls", "sunshine", "none"] = "none"
-    horizontal_since: dict[str, str] = Field(default_factory=dict)
-    direct_to_diffuse: float = 6.0
-    max_tilt_deg: float = 25.0
-
-
-class PanelTags(_Section):
-    """How the camera itself marks a panel picture."""
-
-    valid: tuple[int, ...] = (2,)
-
-
-class RadiometricModel(_Section):
-    """What turns the numbers of one camera family into radiance.
-
-    Attributes
-    ----------
-    law : {"micasense", "sequoia"}
-        Vendor formula (radiance from exposure, gain and factory coefficients).
     quantity : {"si", "relative"}
         ``si``: W m-2 sr-1 nm-1 and W m-2 nm-1; ``relative``: a unit of the maker's own.
-    bits : int
-        Bits of the stored numbers.
-    saturation_dn : int
-        Numbers from here up are saturated.
-    black : str
-        Tag of the black level; several values are averaged.
+    bits : int or None
+        Bits of the stored numbers; the file's when absent.
+    lsb : int
+        Least step of the stored numbers (16 where 12 bits are shifted by four).
+    saturation_dn : int or None
+        Numbers from here up are saturated; the last step but one of the full scale when absent.
+    pi_factor : bool
+        Whether reflectance by the sun sensor is pi L / E; False where the maker's formula is L / E.
+    normalised : str
+        Tag that is 1 in pictures somebody has normalised already; they are refused.
     """
 
-    law: Literal["micasense", "sequoia"]
     quantity: Literal["si", "relative"] = "si"
-    bits: int = 16
-    saturation_dn: int = 65000
-    black: str = "EXIF:BlackLevel"
-    coefficients: str = "MicaSense:RadiometricCalibration"
-    invalid_pixels: str | None = None
+    bits: int | None = None
+    lsb: int = 1
+    saturation_dn: int | None = None
+    black: Black = Black()
     vignette: Vignette | None = Vignette()
+    row_gradient: RowGradient | None = None
     exposure: Exposure = Exposure()
     gain: Gain = Gain()
+    response: ResponseLaw = ResponseLaw()
     irradiance: Irradiance = Irradiance()
-    panel: PanelTags = PanelTags()
+    pi_factor: bool = True
+    panel: PanelRule = PanelRule()
+    thermal: Thermal = Thermal()
+    invalid_pixels: Names = ()
+    normalised: str = "Camera:IsNormalized"
 
     @classmethod
     def of(cls, sensor: SensorProfile) -> RadiometricModel:
@@ -126,7 +79,19 @@ class RadiometricModel(_Section):
         try:
             return cls.model_validate(dict(sensor.radiometry))
         except ValidationError as exc:
-            raise CalibrationError(f"{sensor.name}: the `radiometry` section of the profile is wrong: {exc}") from exc
+            wrong = "; ".join(f"radiometry.{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in exc.errors())
+            where = sensor.source or sensor.name
+            raise CalibrationError(f"{where}: not a valid sensor profile; {wrong}") from exc
+
+    def bits_of(self, image: BandImage) -> int:
+        """Bits of the stored numbers."""
+        return image.bits if self.bits is None else self.bits
+
+    def saturation_of(self, image: BandImage) -> int:
+        """First saturated number."""
+        if self.saturation_dn is not None:
+            return self.saturation_dn
+        return int(2 ** self.bits_of(image)) - 2 * self.lsb
 
     def exposure_s(self, image: BandImage) -> float:
         """Exposure time in seconds, known firmware bugs repaired.
@@ -136,36 +101,67 @@ class RadiometricModel(_Section):
         CalibrationError
             The picture states none.
         """
-        written = _first_number(image, self.exposure.tags)
-        seconds = image.exposure_s if written is None else written * self.exposure.unit_s
+        seconds = _in_unit(image.tags, self.exposure.tags)
         if seconds is None or seconds <= 0:
-            raise _missing(image, "exposure time", self.exposure.tags)
+            raise _missing(image, "exposure time", tuple(self.exposure.tags))
         for bug in self.exposure.known_bugs:
             if image.model not in bug.except_models and abs(seconds - bug.written_s) < bug.tolerance_s:
                 return bug.meant_s
         return seconds
 
     def gain_of(self, image: BandImage) -> float:
-        """Gain, 1 at the unit's ISO value; raises CalibrationError when the picture states none."""
-        written = _first_number(image, self.gain.tags)
-        if written is None or written <= 0:
-            raise _missing(image, "gain (ISO)", self.gain.tags)
-        return written / self.gain.unit
+        """Gain; raises CalibrationError when the picture states none."""
+        gain = _in_unit(image.tags, self.gain.tags)
+        if gain is None or gain <= 0:
+            raise _missing(image, "gain (ISO)", tuple(self.gain.tags))
+        return gain
 
     def black_of(self, image: BandImage) -> float:
         """Mean black level, digital numbers; raises CalibrationError when the picture states none."""
-        levels = image.tags.numbers(self.black)
-        if not levels:
-            raise _missing(image, "black level", (self.black,))
-        return sum(levels) / len(levels)
+        levels = numbers_of(image.tags, self.black.tags)
+        if levels:
+            return sum(levels) / len(levels)
+        if self.black.default is None:
+            raise _missing(image, "black level", self.black.tags)
+        return self.black.default
+
+    def factor_of(self, image: BandImage) -> float:
+        """Product of the response's factors over its divisors, 1 where the law has none.
+
+        Raises
+        ------
+        CalibrationError
+            A factor is missing, or any of them is no positive number.
+        """
+        product = 1.0
+        for names in self.response.factors:
+            product *= _positive(image, names, numbers_of(image.tags, names))
+        for name in self.response.divisors:
+            found = image.tags.numbers(name)
+            product /= _positive(image, (name,), found) if found else 1.0
+        return product
 
 
-def _first_number(image: BandImage, tags: tuple[str, ...]) -> float | None:
-    found = (image.tags.number(tag) for tag in tags)
-    return next((number for number in found if number is not None), None)
+def numbers_of(tags: Tags, names: Sequence[str]) -> tuple[float, ...]:
+    """Numbers of the first tag that has any."""
+    return next((found for name in names if (found := tags.numbers(name))), ())
 
 
-def _missing(image: BandImage, what: str, tags: tuple[str, ...]) -> CalibrationError:
+def _in_unit(tags: Tags, units: Mapping[str, float]) -> float | None:
+    found = ((tags.number(name), unit) for name, unit in units.items())
+    return next((number * unit for number, unit in found if number is not None), None)
+
+
+def _positive(image: BandImage, names: Sequence[str], numbers: Sequence[float]) -> float:
+    if not numbers or not math.isfinite(numbers[0]) or numbers[0] <= 0:
+        raise CalibrationError(
+            f"{image.name}: no radiometric coefficients ({' or '.join(names)}); the picture was edited or comes from "
+            "another camera than the profile says"
+        )
+    return numbers[0]
+
+
+def _missing(image: BandImage, what: str, tags: Sequence[str]) -> CalibrationError:
     return CalibrationError(
         f"{image.name}: no {what} ({' or '.join(tags)}); copy the pictures from the card again without an editor "
         "in between, radiance can't be computed without it"

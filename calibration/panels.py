@@ -160,8 +160,8 @@ def _panels_of(capture: Capture, model: RadiometricModel, table: PanelTable) -> 
 
 
 def _is_marked(image: BandImage, model: RadiometricModel) -> bool:
-    valid = image.tags.number("Camera:CalibrationPicture")
-    return valid in model.panel.valid and len(image.tags.numbers("Camera:ReflectArea")) == 8
+    valid = image.tags.number(model.panel.marked)
+    return valid in model.panel.valid and len(image.tags.numbers(model.panel.area)) == 8
 
 
 def _panel_of(
@@ -174,11 +174,12 @@ def _panel_of(
     known: PanelCode | None = None,
 ) -> PanelReading | None:
     """The panel in one picture, or None; the file is opened once."""
-    dn = read_picture(image.path).dn
+    dn, rule = read_picture(image.path).dn, model.panel
+    told = next((text for name in rule.serial if (text := image.tags.text(name))), None)
     places: tuple[Corners, ...]
     if _is_marked(image, model):
-        marked = np.reshape(image.tags.numbers("Camera:ReflectArea"), (4, 2))
-        code = PanelCode.parse(image.tags.text("MicaSense:PanelSerial") or "")
+        marked = np.reshape(image.tags.numbers(rule.area), (4, 2))
+        code = PanelCode.parse(told or "")
         places, white, how = (shrunk(marked, _TAG_REGION_SHARE),), None, "tags"
     else:
         seen = read_code(dn, thorough=thorough, known=known)
@@ -191,7 +192,7 @@ def _panel_of(
     if best is None:
         return None
     corners, region = best
-    serial = code.serial if code else image.tags.text("MicaSense:PanelSerial")
+    serial = code.serial if code else told
     return PanelReading(
         image=image.name,
         capture_id=capture.capture_id,
@@ -201,17 +202,11 @@ def _panel_of(
         found_by=how,
         corners=tuple((float(x), float(y)) for x, y in corners),
         **asdict(region),
-        albedo=_albedo_of(image, serial, code, table),
+        albedo=table.albedo(
+            serial, code, image.band.centre_nm, tagged=image.tags.number(rule.albedo), rule=rule.albedo_rule
+        ),
         code=code,
     )
-
-
-def _albedo_of(image: BandImage, serial: str | None, code: PanelCode | None, table: PanelTable) -> Albedo | None:
-    """The user's table, else the camera's tag, else the panel's code, else the shipped table, else nobody's guess."""
-    tagged = image.tags.number("Camera:Albedo")
-    if tagged is not None and 0 < tagged <= 1 and serial not in table.own:
-        return Albedo(value=tagged, relative_sd=0.05, source="tag of the camera")
-    return table.albedo(serial, code, image.band.centre_nm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,6 @@ from uav_workflow.domain.flight import Band, BandImage, Capture, Flight
 from uav_workflow.domain.quality import Gate
 from uav_workflow.errors import CalibrationError
 
-_OTHER_QUANTITIES = {"RGB", "LWIR"}
-"""Pictures beside the bands: colour pictures and temperatures are no reflectance."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationPlan:
@@ -72,8 +69,8 @@ def plan_calibration(flight: Flight, settings: CalibrationSettings) -> Calibrati
         unknown reflectance or a saturated one was seen, or nothing but panels is left.
     """
     model = RadiometricModel.of(flight.sensor)
-    captures, left_out = _band_images(flight.captures)
-    marked, _ = _band_images(flight.panel_captures)
+    captures, left_out = _band_images(flight.captures, model)
+    marked, _ = _band_images(flight.panel_captures, model)
     _refuse_calibrated([*captures, *marked])
     panels: tuple[PanelReading, ...] = ()
     if settings.use_panels:
@@ -122,12 +119,16 @@ def _panels_among(captures: Sequence[Capture], model: RadiometricModel, table: P
     return tuple(found)
 
 
-def _band_images(captures: Iterable[Capture]) -> tuple[list[Capture], tuple[str, ...]]:
-    """Captures with the images of the rig's bands alone, and the names of what was left out."""
+def _band_images(captures: Iterable[Capture], model: RadiometricModel) -> tuple[list[Capture], tuple[str, ...]]:
+    """Captures with the images of the rig's bands alone, and the names of what was left out.
+
+    Colour pictures and temperatures are no reflectance.
+    """
+    others = {"RGB", *model.thermal.bands}
     kept, left_out = [], set()
     for capture in captures:
-        images = tuple(image for image in capture.images if image.band.name not in _OTHER_QUANTITIES)
-        left_out |= {image.band.name for image in capture.images} & _OTHER_QUANTITIES
+        images = tuple(image for image in capture.images if image.band.name not in others)
+        left_out |= {image.band.name for image in capture.images} & others
         if images:
             kept.append(Capture(capture_id=capture.capture_id, images=images, is_panel=capture.is_panel))
     return kept, tuple(sorted(left_out))

@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.model import RadiometricModel, Vignette
+from calibration.model import RadiometricModel, numbers_of
+from calibration.sensor_keys import RowGradient, Vignette
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.errors import CalibrationError
 
@@ -76,32 +77,31 @@ def response(model: RadiometricModel, image: BandImage) -> Response:
 
     Notes
     -----
-    ``micasense``: L = a1 (DN - black) V(x, y) R(y) / (2^bits g t) with g = ISO / 100 (MicaSense, RedEdge camera
-    radiometric calibration model). ``sequoia``: I = f^2 (DN - B) / (A t ISO + C), an arbitrary unit common to the four
-    bands (Parrot, application note SEQ-AN-01); firmware that does not state A, B, C gives f^2 (DN - black) / (t ISO),
+    ``linear``: L = f (DN - black) V(x, y) R(y) / (2^bits g t d): MicaSense with f = a1, g = ISO / 100 (RedEdge camera
+    radiometric calibration model); DJI with f = SensorGainAdjustment, g = SensorGain (P4 Multispectral image processing
+    guide 2020, eq. 3 - 6). ``sequoia``: I = f^2 (DN - B) / (A t ISO + C), an arbitrary unit common to the four bands
+    (Parrot, application note SEQ-AN-01); firmware that does not state A, B, C gives f^2 (DN - black) / (t ISO),
     comparable inside one band alone.
 
     Raises
     ------
     CalibrationError
-        A tag the formula needs is missing.
+        A tag the formula needs is missing, or the picture is normalised already.
     """
+    if image.tags.number(model.normalised) == 1:
+        raise CalibrationError(
+            f"{image.name}: {model.normalised} says that somebody has normalised the picture already; give the "
+            "pictures of the card"
+        )
     exposure_s = model.exposure_s(image)
-    gradient = None
-    if model.law == "micasense":
-        a1, *rest = _coefficients(model, image)
-        black = model.black_of(image)
-        scale = a1 / (2**model.bits * model.gain_of(image) * exposure_s)
-        gradient = (rest[0], rest[1]) if len(rest) >= 2 else None
-    else:
-        black, scale = _sequoia(model, image, exposure_s)
+    black, scale = _LAWS[model.response.law](model, image, exposure_s)
     return Response(
         black=black,
         scale=scale,
         exposure_s=exposure_s,
-        row_gradient=gradient,
+        row_gradient=_gradient_of(model.row_gradient, image),
         vignette=_vignette_of(model.vignette, image) if model.vignette else None,
-        saturation_dn=model.saturation_dn,
+        saturation_dn=model.saturation_of(image),
         invalid_pixels=_invalid_pixels(model, image),
     )
 
@@ -136,62 +136,81 @@ def radiance(
     return response(model, image).apply(dn)
 
 
-def _coefficients(model: RadiometricModel, image: BandImage) -> tuple[float, ...]:
-    numbers = image.tags.numbers(model.coefficients)
-    if not numbers or not all(map(math.isfinite, numbers)) or numbers[0] <= 0:
-        raise CalibrationError(
-            f"{image.name}: no radiometric coefficients ({model.coefficients}); the picture was edited or comes from "
-            "another camera than the profile says"
-        )
-    return numbers
+def temperature(model: RadiometricModel, dn: NDArray[np.uint16]) -> FloatArray:
+    """Degrees Celsius of a thermal picture; float32, same shape. Black level, vignetting and exposure don't apply."""
+    out = np.multiply(dn, np.float32(model.thermal.scale), dtype=np.float32)
+    out += np.float32(model.thermal.offset)
+    return out
+
+
+def _linear(model: RadiometricModel, image: BandImage, exposure_s: float) -> tuple[float, float]:
+    """Black level and scale of the linear law."""
+    scale = model.factor_of(image) / (2 ** model.bits_of(image) * model.gain_of(image) * exposure_s)
+    return model.black_of(image), scale
 
 
 def _sequoia(model: RadiometricModel, image: BandImage, exposure_s: float) -> tuple[float, float]:
-    """Black level and scale of the Sequoia's law."""
+    """Black level and scale of the Sequoia's law; B takes the place of the black level of the tags."""
     f_number = image.tags.number("EXIF:FNumber")
     if not f_number:
         raise CalibrationError(f"{image.name}: no EXIF:FNumber; the Sequoia's law needs it")
-    iso = model.gain_of(image) * model.gain.unit
-    constants = image.tags.numbers("Camera:SensorModel")
+    iso = model.gain_of(image)
+    constants = numbers_of(image.tags, model.response.constants)
     if len(constants) == 3:
         a, b, c = constants
         return b, f_number**2 / (a * exposure_s * iso + c)
     return model.black_of(image), f_number**2 / (exposure_s * iso)
 
 
+_LAWS = {"linear": _linear, "sequoia": _sequoia}
+
+
+def _gradient_of(rule: RowGradient | None, image: BandImage) -> tuple[float, float] | None:
+    if rule is None:
+        return None
+    numbers = numbers_of(image.tags, rule.tags)
+    a2, a3 = rule.places
+    return (numbers[a2], numbers[a3]) if len(numbers) > max(rule.places) else None
+
+
 def _invalid_pixels(model: RadiometricModel, image: BandImage) -> tuple[tuple[int, int], ...]:
-    if model.invalid_pixels is None:
-        return ()
-    flat = [int(number) for number in image.tags.numbers(model.invalid_pixels)]
+    flat = [int(number) for number in numbers_of(image.tags, model.invalid_pixels)]
     pairs = zip(flat[::2], flat[1::2], strict=False)
     return tuple((x, y) for x, y in pairs if 0 <= x < image.width and 0 <= y < image.height)
 
 
 def _vignette_of(rule: Vignette, image: BandImage) -> FloatArray | None:
-    surface, exponents = image.tags.numbers(rule.surface), image.tags.numbers(rule.exponents)
+    surface, exponents = numbers_of(image.tags, rule.surface), numbers_of(image.tags, rule.exponents)
     if surface:
         if len(exponents) != 2 * len(surface):
             raise CalibrationError(
-                f"{image.name}: {rule.surface} has {len(surface)} coefficients but {rule.exponents} {len(exponents)} "
+                f"{image.name}: {' or '.join(rule.surface)} has {len(surface)} coefficients but {len(exponents)} "
                 "exponents; the picture's tags are damaged"
             )
         powers = tuple(int(number) for number in exponents)
         return _surface(surface, powers, image.width, image.height, rule.apply)
-    radial, centre = image.tags.numbers(rule.radial), image.tags.numbers(rule.centre)
-    if radial and len(centre) == 2:
-        return _radial(radial, (centre[0], centre[1]), image.width, image.height, rule.apply)
+    radial = numbers_of(image.tags, rule.radial)
+    joined = (tuple(n for name in names for n in image.tags.numbers(name)) for names in rule.centre)
+    centre = next((numbers for numbers in joined if len(numbers) == 2), None)
+    if radial and centre:
+        ascending = radial if rule.order == "ascending" else radial[::-1]
+        unit = 1.0 if rule.coordinates == "pixel" else math.hypot(image.width, image.height) / 2
+        return _radial(ascending, (centre[0], centre[1]), unit, (image.width, image.height), rule.apply)
+    if not rule.required:
+        return None
     raise CalibrationError(
-        f"{image.name}: no vignetting polynomial ({rule.radial} or {rule.surface}); corners would be wrong by up to "
-        "a factor of two"
+        f"{image.name}: no vignetting polynomial ({' or '.join((*rule.radial, *rule.surface))}); corners would be "
+        "wrong by up to a factor of two"
     )
 
 
 @lru_cache(maxsize=16)
 def _radial(
-    coefficients: tuple[float, ...], centre: tuple[float, float], width: int, height: int, apply: str
+    coefficients: tuple[float, ...], centre: tuple[float, float], unit: float, size: tuple[int, int], apply: str
 ) -> FloatArray:
-    """Multiplier from 1 + c0 r + c1 r^2 + ..., r in pixels from the centre; pixel (0, 0) has its centre at 0."""
-    radius = np.hypot(np.arange(width)[np.newaxis, :] - centre[0], np.arange(height)[:, np.newaxis] - centre[1])
+    """Multiplier from 1 + c0 r + c1 r^2 + ..., r from the centre; pixel (0, 0) has its centre at 0."""
+    width, height = size
+    radius = np.hypot(np.arange(width)[np.newaxis, :] - centre[0], np.arange(height)[:, np.newaxis] - centre[1]) / unit
     polynomial = np.zeros_like(radius)
     for coefficient in reversed(coefficients):
         polynomial = (polynomial + coefficient) * radius

@@ -14,6 +14,7 @@ from uav_workflow.domain.ground import (
     Plot,
     ReferenceTarget,
 )
+from uav_workflow.domain.sensor import Alignment, BandSource, GroupKey, LensDefault, SensorMatch
 from uav_workflow.domain.tags import Tags
 
 
@@ -58,28 +59,33 @@ class SensorProfile:
         ``rgb`` or ``multispectral``.
     bands : tuple of Band
         Nominal bands in rig order; tags win over these.
-    lens : mapping
-        Geometric defaults (focal length, sensor width) by model.
-    radiometry : mapping
-        Radiometric keys, read by `calibration` alone.
-    match : tuple of (make, model)
-        Regular expressions on EXIF make and model, whole, case-insensitive.
+    match : tuple of SensorMatch
+        The photos meant; one of them is enough.
     clock : str
         ``utc`` when the camera writes its EXIF time in UTC, else ``local``.
-    captures : mapping
-        How files make up a capture: ``tags`` holding one value a trigger, ``stem`` (regular expression with the
-        groups ``capture`` and ``band``), ``stem_bands``.
+    lens : mapping
+        Model (regular expression) to geometric defaults.
+    radiometry : mapping
+        Radiometric keys, read by `calibration` alone.
+    source : str
+        File the profile was read from.
+    notes : tuple of str
+        What a user should know of the family.
     """
 
     name: str
     title: str
     kind: str
     bands: tuple[Band, ...]
-    lens: Mapping[str, object] = field(default_factory=dict)
-    radiometry: Mapping[str, object] = field(default_factory=dict)
-    match: tuple[tuple[str, str], ...] = ()
+    match: tuple[SensorMatch, ...] = ()
     clock: str = "local"
-    captures: Mapping[str, object] = field(default_factory=dict)
+    group_key: GroupKey = field(default_factory=GroupKey)
+    band_source: BandSource = field(default_factory=BandSource)
+    lens: Mapping[str, LensDefault] = field(default_factory=dict)
+    alignment: Alignment = field(default_factory=Alignment)
+    radiometry: Mapping[str, object] = field(default_factory=dict)
+    source: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from uav_workflow.domain.flight import Band, SensorProfile
 from uav_workflow.domain.tags import Tags
@@ -30,7 +31,7 @@ def usual_band_name(name: str) -> str:
 
 def stem_parts(stem: str, profile: SensorProfile) -> tuple[str, str] | None:
     """(capture part, band part) of a file name by the profile's rule; None where it does not fit."""
-    pattern = str(profile.captures.get("stem") or "")
+    pattern = profile.group_key.stem
     found = re.fullmatch(pattern, stem, re.IGNORECASE) if pattern else None
     return (found["capture"], found["band"]) if found else None
 
@@ -38,35 +39,42 @@ def stem_parts(stem: str, profile: SensorProfile) -> tuple[str, str] | None:
 def band_of(tags: Tags, stem: str, profile: SensorProfile) -> Band:
     """Band of a one-sample image.
 
-    Name from ``Camera:BandName`` or ``drone-dji:BandName``, else from the file name, else from the rig index;
-    wavelengths from the tags, else the profile's for that name; ``unknown`` when nothing tells.
+    Name from the profile's tags, else from the file name, else from the place in the rig; wavelengths from the tags,
+    else the profile's for that name; ``unknown`` when nothing tells.
     """
-    name = tags.text("Camera:BandName") or tags.text("drone-dji:BandName") or _by_stem(stem, profile)
-    if name is None:
-        index = tags.number("Camera:RigCameraIndex")
-        known = index is not None and 0 <= index < len(profile.bands) and profile.kind == "multispectral"
-        name = profile.bands[int(index or 0)].name if known else _UNKNOWN
-    name = usual_band_name(name)
+    source = profile.band_source
+    named = next((text for tag in source.name if (text := tags.text(tag))), None)
+    name = usual_band_name(named or _by_stem(stem, profile) or _by_index(tags, profile) or _UNKNOWN)
     nominal = next((band for band in profile.bands if band.name == name), Band(name=name))
-    centre, width = _frequency(tags)
+    centre, width = _centre_and_width(tags, source.centre_and_half_width)
     return Band(
         name=name,
-        centre_nm=tags.number("Camera:CentralWavelength") or centre or nominal.centre_nm,
-        fwhm_nm=tags.number("Camera:WavelengthFWHM") or width or nominal.fwhm_nm,
+        centre_nm=_first(tags, source.centre_nm) or centre or nominal.centre_nm,
+        fwhm_nm=_first(tags, source.fwhm_nm) or width or nominal.fwhm_nm,
     )
 
 
 def _by_stem(stem: str, profile: SensorProfile) -> str | None:
     parts = stem_parts(stem, profile)
-    names = profile.captures.get("stem_bands") or {}
-    assert isinstance(names, dict)
-    if parts is None:
+    return None if parts is None else profile.band_source.stem.get(parts[1].upper())
+
+
+def _by_index(tags: Tags, profile: SensorProfile) -> str | None:
+    index = tags.number(profile.band_source.index)
+    if index is None or profile.kind != "multispectral":
         return None
-    named: str | None = names.get(parts[1].upper())
-    return named
+    place = int(index) - profile.band_source.first_index
+    return profile.bands[place].name if 0 <= place < len(profile.bands) else None
 
 
-def _frequency(tags: Tags) -> tuple[float | None, float | None]:
-    """Centre and full width from DJI's ``BandFreq`` ("840(+/-26)nm")."""
-    found = re.match(r"(\d+)\s*\((?:\+/-|±)(\d+)\)", tags.text("drone-dji:BandFreq") or "")
-    return (float(found[1]), 2 * float(found[2])) if found else (None, None)
+def _first(tags: Tags, names: Sequence[str]) -> float | None:
+    return next((number for name in names if (number := tags.number(name))), None)
+
+
+def _centre_and_width(tags: Tags, names: Sequence[str]) -> tuple[float | None, float | None]:
+    """Centre and full width from texts such as DJI's "840(+/-26)nm"."""
+    for name in names:
+        found = re.match(r"(\d+)\s*\((?:\+/-|±)(\d+)\)", tags.text(name) or "")
+        if found:
+            return float(found[1]), 2 * float(found[2])
+    return None, None

@@ -54,10 +54,8 @@ def group_captures(images: Iterable[BandImage], profile: SensorProfile) -> tuple
 def _groups(images: Sequence[BandImage], profile: SensorProfile) -> dict[str, list[BandImage]]:
     groups: dict[str, list[BandImage]] = defaultdict(list)
     untagged: list[BandImage] = []
-    names = profile.captures.get("tags") or []
-    assert isinstance(names, list)
     for image in images:
-        key = next((text for name in names if (text := image.tags.text(name))), None)
+        key = next((text for name in profile.group_key.tags if (text := image.tags.text(name))), None)
         key = key or _stem_key(image, profile)
         if key is None:
             untagged.append(image)
@@ -139,7 +137,7 @@ def _absent_bands(expected: Sequence[str], profile: SensorProfile) -> list[Findi
     present = {label.split(" nm")[0].rsplit(" ", 1)[0] if label.endswith(" nm") else label for label in expected}
     findings = []
     missing = [band.name for band in profile.bands if band.name not in present]
-    if expected and missing and not (profile.name == "dji_multispectral" and missing == ["Blue"]):
+    if expected and missing:
         message = f"no capture has the band {', '.join(missing)}, which {profile.title} usually has"
         hint = "copy the missing band's files too; indices that need it are not made"
         findings.append(warning("band-absent", "images", message, hint))

@@ -103,8 +103,7 @@ def _by_table(tags: Tags, model: str, width: int, profile: SensorProfile) -> flo
     lens = lens_of(profile, model)
     if lens is None:
         return None
-    focal_mm, sensor_width_mm = lens
-    return (tags.number("EXIF:FocalLength") or focal_mm) / sensor_width_mm * width
+    return (tags.number("EXIF:FocalLength") or lens.focal_mm) / lens.sensor_width_mm * width
 
 
 def _by_35mm(tags: Tags, width: int, height: int) -> float | None:

@@ -71,7 +71,7 @@ def _image(path: Path, name: str, header: Header, profiles: Sequence[SensorProfi
     tags = header.tags
     make = tags.text("EXIF:Make") or tags.text("tiff:Make") or ""
     model = tags.text("EXIF:Model") or tags.text("tiff:Model") or ""
-    profile = profile_of(make, model, profiles)
+    profile = profile_of(make, model, profiles, tags=tags)
     time_utc, time_local = capture_times(tags, profile.clock)
     focal_px, focal_source = focal_guess(tags, model, header.width, header.height, profile)
     return BandImage(

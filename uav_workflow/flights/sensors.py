@@ -1,85 +1,38 @@
-"""Sensor profiles: what is known of a camera family, read from YAML."""
+"""Sensor profiles: what is known of a camera family, one YAML file each, and which photos are whose."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from uav_workflow.domain.flight import Band, BandImage, SensorProfile
+from uav_workflow.domain.flight import BandImage, SensorProfile
+from uav_workflow.domain.sensor import LensDefault, SensorMatch, whole
+from uav_workflow.domain.tags import Tags
 from uav_workflow.errors import FlightDataError
+from uav_workflow.flights.sensor_file import parse_profile
 
 FOLDER_VARIABLE = "UAV_SENSORS"
 """Environment variable naming a site's own folder of profiles."""
 
-
-class _BandEntry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    name: str
-    centre_nm: float | None = Field(default=None, gt=0)
-    fwhm_nm: float | None = Field(default=None, gt=0)
-
-
-class _MatchEntry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    make: str = ".*"
-    model: str = ".*"
-
-    @field_validator("make", "model")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        re.compile(pattern)
-        return pattern
-
-
-class _LensEntry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    focal_mm: float = Field(gt=0)
-    sensor_width_mm: float = Field(gt=0)
-
-
-class _LensSection(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    models: dict[str, _LensEntry] = {}
-
-
-class _CaptureSection(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    tags: list[str] = []
-    stem: str = ""
-    stem_bands: dict[str, str] = {}
-
-
-class _ProfileFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    name: str = Field(pattern=r"^[a-z0-9_]+$")
-    title: str
-    kind: Literal["rgb", "multispectral"]
-    match: list[_MatchEntry]
-    fallback: bool = False
-    clock: Literal["utc", "local"] = "local"
-    bands: list[_BandEntry] = Field(min_length=1)
-    captures: _CaptureSection = _CaptureSection()
-    lens: _LensSection = _LensSection()
-    radiometry: dict[str, Any] = {}
+_Document = dict[str, Any]
 
 
 def load_profiles(extra: Path | None = None) -> tuple[SensorProfile, ...]:
-    """Sensor profiles, those of other people's cameras first and the fallback for plain cameras last.
+    """Sensor profiles, those of a site first, then by how narrowly they match; the fallback for plain cameras last.
 
     Parameters
     ----------
     extra : Path, optional
-        A site's own folder of YAML files; a profile of the same name replaces the shipped one. The environment
-        variable ``UAV_SENSORS`` names it when absent.
+        A site's own folder of YAML files; a profile of the same name replaces the shipped one, and one with the key
+        ``extends`` takes over what it does not say itself. The environment variable ``UAV_SENSORS`` names it when
+        absent.
 
     Raises
     ------
@@ -93,63 +46,100 @@ def load_profiles(extra: Path | None = None) -> tuple[SensorProfile, ...]:
 
 @lru_cache(maxsize=8)
 def _load(extra: Path | None) -> tuple[SensorProfile, ...]:
-    shipped = sorted(files("calibration").joinpath("sensors").iterdir(), key=lambda item: item.name)
-    found = {}
-    for item in shipped:
-        if item.name.endswith(".yaml"):
-            profile, fallback = _parse(item.read_text(encoding="utf-8"), item.name)
-            found[profile.name] = (fallback, 1, profile)
+    folder = files("calibration").joinpath("sensors")
+    items = sorted((item for item in folder.iterdir() if item.name.endswith(".yaml")), key=lambda item: item.name)
+    shipped = dict(_read(item.read_text(encoding="utf-8"), item.name) for item in items)
+    own: dict[str, tuple[str, _Document]] = {}
     if extra is not None:
         if not extra.is_dir():
             raise FlightDataError(f"{extra}: the folder of sensor profiles does not exist; correct {FOLDER_VARIABLE}")
-        for path in sorted(extra.glob("*.yaml")):
-            profile, fallback = _parse(path.read_text(encoding="utf-8"), str(path))
-            found[profile.name] = (fallback, 0, profile)
-    return tuple(profile for _, _, profile in sorted(found.values(), key=lambda item: (*item[:2], _width(item[2]))))
+        own = dict(_read(_text(path), str(path)) for path in sorted(extra.glob("*.yaml")))
+    ranked = []
+    for name, (where, document) in (shipped | own).items():
+        profile, fallback = parse_profile(_extended(document, where, own, shipped), where)
+        narrowest = min((_width(match) for match in profile.match), default=(0, 0))
+        foreign = name not in own
+        ranked.append(((fallback, foreign and not fallback, narrowest, foreign), profile))
+    return tuple(profile for _, profile in sorted(ranked, key=lambda item: item[0]))
 
 
-def _width(profile: SensorProfile) -> int:
-    """How much a profile takes in: catch-all patterns come after named models."""
-    return max((pattern.count(".*") for _, pattern in profile.match), default=0)
-
-
-def _parse(text: str, where: str) -> tuple[SensorProfile, bool]:
+def _text(path: Path) -> str:
     try:
-        entry = _ProfileFile.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError, re.error) as exc:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise FlightDataError(f"{path}: the sensor profile can't be read ({exc})") from exc
+
+
+def _read(text: str, where: str) -> tuple[str, tuple[str, _Document]]:
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
         raise FlightDataError(f"{where}: not a valid sensor profile; {exc}") from exc
-    profile = SensorProfile(
-        name=entry.name,
-        title=entry.title,
-        kind=entry.kind,
-        bands=tuple(Band(**band.model_dump()) for band in entry.bands),
-        lens=entry.lens.model_dump(),
-        radiometry=entry.radiometry,
-        match=tuple((item.make, item.model) for item in entry.match),
-        clock=entry.clock,
-        captures=entry.captures.model_dump(),
-    )
-    return profile, entry.fallback
+    if not isinstance(document, dict) or not isinstance(document.get("name"), str):
+        raise FlightDataError(f"{where}: not a valid sensor profile; it needs at least a name")
+    return document["name"], (where, document)
 
 
-def profile_of(make: str, model: str, profiles: Sequence[SensorProfile], *, rgb: bool = False) -> SensorProfile:
-    """First profile that knows this make and model.
+def _extended(
+    document: _Document,
+    where: str,
+    own: Mapping[str, tuple[str, _Document]],
+    shipped: Mapping[str, tuple[str, _Document]],
+    seen: tuple[str, ...] = (),
+) -> _Document:
+    """The document over the one it extends: sections join, lists and values replace.
+
+    A site's file that extends the shipped profile of its own name changes that one; another camera has photos of its
+    own, so which photos are meant is not taken over.
+    """
+    parent = document.get("extends")
+    if parent is None:
+        return document
+    same = parent == document["name"]
+    known = shipped if same else {**shipped, **own}
+    if parent not in known or where in seen:
+        why = "goes in a circle" if where in seen else f"is not there; there are {', '.join(sorted(known))}"
+        raise FlightDataError(f"{where}: extends '{parent}', which {why}")
+    parent_where, parent_document = known[parent]
+    base = _extended(parent_document, parent_where, own, shipped, (*seen, where))
+    mine = {key: value for key, value in document.items() if key != "extends"}
+    kept = base if same else {key: value for key, value in base.items() if key not in {"match", "fallback"}}
+    return _over(kept, mine)
+
+
+def _over(base: _Document, top: _Document) -> _Document:
+    joined = dict(base)
+    for key, value in top.items():
+        below = base.get(key)
+        joined[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return joined
+
+
+def _width(match: SensorMatch) -> tuple[int, int]:
+    """How much a match takes in: catch-all models come after named ones, open ones after those that ask for more."""
+    asked = len(match.tags) + (match.lens != ".*") + sum(map(bool, match.firmware))
+    return match.model.count(".*"), -asked
+
+
+def profile_of(
+    make: str, model: str, profiles: Sequence[SensorProfile], *, tags: Tags | None = None, rgb: bool = False
+) -> SensorProfile:
+    """First profile that knows this camera.
 
     Parameters
     ----------
+    tags : Tags, optional
+        Tell lens and firmware, and whether a maker nobody knows follows a convention that is known.
     rgb : bool
         Pass over multispectral families: the photos are three-band pictures alone.
     """
+    told = tags or Tags()
     for profile in profiles:
         if rgb and profile.kind != "rgb":
             continue
-        if any(_whole(make_, make) and _whole(model_, model) for make_, model_ in profile.match):
+        if any(match.fits(make, model, told) for match in profile.match):
             return profile
     return profiles[-1]
-
-
-def _whole(pattern: str, text: str) -> bool:
-    return re.fullmatch(pattern, text.strip(), re.IGNORECASE) is not None
 
 
 def match_profile(images: Iterable[BandImage], profiles: Sequence[SensorProfile] | None = None) -> SensorProfile:
@@ -161,17 +151,15 @@ def match_profile(images: Iterable[BandImage], profiles: Sequence[SensorProfile]
     images = tuple(images)
     rgb_alone = all(image.band.name == "RGB" for image in images)
     counts = Counter(
-        (image.make, image.model) for image in images if rgb_alone or image.band.name != "RGB"
+        profile_of(image.make, image.model, profiles, tags=image.tags, rgb=rgb_alone).name
+        for image in images
+        if rgb_alone or image.band.name != "RGB"
     ).most_common(1)
-    make, model = counts[0][0] if counts else ("", "")
-    return profile_of(make, model, profiles, rgb=rgb_alone)
+    if not counts:
+        return profile_of("", "", profiles, rgb=rgb_alone)
+    return next(profile for profile in profiles if profile.name == counts[0][0])
 
 
-def lens_of(profile: SensorProfile, model: str) -> tuple[float, float] | None:
-    """(focal length, sensor width) in millimetres that the profile knows for this model."""
-    models = profile.lens.get("models", {})
-    assert isinstance(models, dict)
-    for pattern, lens in models.items():
-        if _whole(pattern, model):
-            return float(lens["focal_mm"]), float(lens["sensor_width_mm"])
-    return None
+def lens_of(profile: SensorProfile, model: str) -> LensDefault | None:
+    """Focal length and sensor width that the profile knows for this model."""
+    return next((lens for pattern, lens in profile.lens.items() if whole(pattern, model)), None)

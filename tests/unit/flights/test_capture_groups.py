@@ -218,7 +218,7 @@ def test_mavic_3_multispectral(tmp_path: Path, tagged: bool) -> None:
             write_photo(tmp_path / f"DJI_2024073111000{number}_000{number}_MS_{suffix}.TIF", photo)
         write_photo(tmp_path / f"DJI_2024073111000{number}_000{number}_D.JPG", dji_photo(number, "RGB", xmp=()))
     captures, findings, profile = grouped(tmp_path)
-    assert profile.name == "dji_multispectral"
+    assert profile.name == "dji_m3m"
     assert [finding.code for finding in findings] == ["companion-photos"]
     assert [[image.band.name for image in c.images] for c in captures] == [["Green", "Red", "Red edge", "NIR"]] * 3
 
