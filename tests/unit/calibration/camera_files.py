@@ -8,6 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.image_file import read_picture
+from calibration.model import RadiometricModel
+from calibration.response import radiance
+from uav_workflow.flights.photos import read_photo
+from uav_workflow.flights.sensors import match_profile
 from uav_workflow.simulation.exif import (
     ASCII,
     LONG,
@@ -66,6 +71,17 @@ def write_shot(path: Path, dn: np.ndarray, shot: Shot) -> Path:
     gps = gps_entries(100.0, 38.0 + shot.north_m / 111e3, 3050.0, moment)
     write_tiff(path, dn, Directories(main, exif, gps), _packet(shot))
     return path
+
+
+def profile_and_image(path):
+    image = read_photo(path, path.parent)
+    profile = match_profile([image])
+    return RadiometricModel.of(profile), image, profile
+
+
+def light_of(path):
+    model, image, _ = profile_and_image(path)
+    return radiance(model, image, read_picture(path).dn)[0]
 
 
 def _packet(shot: Shot) -> bytes:
