@@ -25,7 +25,7 @@ from uav_workflow.node.multipart import TEXT_LIMIT, Form, arriving, read_form
 from uav_workflow.node.policy import Policy
 from uav_workflow.node.queue import TaskQueue
 from uav_workflow.node.refusal import Refusal
-from uav_workflow.node.session import Session, granted_options, task_uuid
+from uav_workflow.node.session import Session, granted_options, ignored_options, task_uuid
 from uav_workflow.node.swagger import describe
 from uav_workflow.node.task import Status, Task
 from uav_workflow.node.uploads import Uploads
@@ -33,7 +33,7 @@ from uav_workflow.node.uploads import Uploads
 API_VERSION = "2.2.4"
 """Version of NodeODM's API that is spoken; clients need exactly three integers."""
 
-_NUMBER = re.compile(r"\s*([+-]?\d{1,18})")
+_NUMBER = re.compile(r"\s*([+-]?\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +194,10 @@ class NodeApi:
     async def restart(self, request: Request) -> Response:
         """Process a finished task again."""
         fields = await _action_fields(request)
-        options = granted_options(fields["options"], self.policy) if fields.get("options") else None
-        return await _act(fields, lambda uuid: self.queue.restart(uuid, options))
+        text = fields.get("options")
+        options = granted_options(text, self.policy) if text else None
+        ignored = ignored_options(text)
+        return await _act(fields, lambda uuid: self.queue.restart(uuid, options, ignored))
 
     def _new_uuid(self, request: Request) -> str:
         wanted = request.headers.get("set-uuid")

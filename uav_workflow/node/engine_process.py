@@ -104,6 +104,8 @@ class EngineProcess:
         """End the engine and everything it started; returns when nothing of it is left."""
         self._unwanted = True
         await self._end_group()
+        if self._process is not None:
+            await self._process.wait()
 
     async def _watch_memory(self, pid: int) -> None:
         """Remember the most memory the engine and its children held; also known when they were killed for it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 import time
 from collections.abc import Collection
+from hmac import compare_digest
 from urllib.parse import parse_qs
 
 from starlette.datastructures import MutableHeaders
@@ -77,8 +77,9 @@ class Gate:
         """Compared in constant time; without a token of our own any is welcome."""
         if not self._token:
             return True
-        given = parse_qs(scope["query_string"], keep_blank_values=True).get(b"token", [])
-        return len(given) == 1 and hmac.compare_digest(given[0], self._token)
+        query = scope["query_string"].decode("latin-1")
+        given = parse_qs(query, keep_blank_values=True, errors="surrogateescape").get("token", [])
+        return len(given) == 1 and compare_digest(given[0].encode("utf-8", "surrogateescape"), self._token)
 
 
 def _preflight(scope: Scope) -> dict[str, str]:

@@ -82,8 +82,6 @@ def unpack_seed(project: Path, say: Say) -> None:
 def _move_text(path: Path, project: Path, say: Say) -> None:
     name = path.name.lower()
     target = project / (name if name in ("geo.txt", "image_groups.txt") else "gcp_list.txt")
-    if name == "image_groups.txt":
-        say(f"{path.name} has no effect: this engine does not split a flight")
     if target.exists() and target.name == "gcp_list.txt":
         if path.read_bytes() != target.read_bytes():
             say(f"{path.name} is ignored: another file of ground control points was uploaded too")

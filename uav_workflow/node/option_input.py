@@ -12,8 +12,8 @@ from uav_workflow.engine.options import OptionSpec
 from uav_workflow.node.json_input import read_json
 from uav_workflow.node.refusal import Refusal
 
-_INTEGER = re.compile(r"\s*([+-]?\d{1,300})")
-_FLOAT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+_INTEGER = re.compile(r"\s*([+-]?\d{1,300})", re.ASCII)
+_FLOAT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
 _LARGEST = 2.0**53
 """Beyond it JavaScript's numbers, and those of the libraries below the engine, are no whole numbers any more."""
 _KIND = re.compile(r"(?:(positive|negative) )?(integer|float)")

@@ -77,6 +77,7 @@ class TaskQueue:
                 webhook=session.webhook,
             )
         )
+        self._say_ignored(session.uuid, session.ignored)
         self._prepare(session.uuid)
 
     async def cancel(self, uuid: str) -> None:
@@ -115,8 +116,19 @@ class TaskQueue:
         await asyncio.to_thread(self._book.files.discard, self._book.files.tasks / uuid)
         self._fill()
 
-    async def restart(self, uuid: str, options: list[dict[str, Json]] | None) -> None:
-        """Queue a finished task again, from its photos; earlier results are deleted before the engine starts."""
+    async def restart(
+        self, uuid: str, options: list[dict[str, Json]] | None = None, ignored: Sequence[str] = ()
+    ) -> None:
+        """Queue a finished task again, from its photos; earlier results are deleted before the engine starts.
+
+        Parameters
+        ----------
+        uuid : str
+        options : list or None
+            Replace the task's; None keeps them.
+        ignored : sequence of str
+            Names among them that this engine does not have.
+        """
         self._refuse_active(uuid)
         await self._end_work(uuid)
         self._refuse_active(uuid)  # another restart was faster
@@ -138,9 +150,15 @@ class TaskQueue:
         )
         # after the transition: a kill in between leaves a task that is queued, not a finished one without its result
         files.archive(uuid).unlink(missing_ok=True)
+        self._say_ignored(uuid, ignored)
         if not task.prepared:
             self._prepare(uuid)
         self._fill()
+
+    def _say_ignored(self, uuid: str, names: Sequence[str]) -> None:
+        if names:
+            with contextlib.suppress(OSError):
+                self._book.files.say(uuid, f"options this engine does not have are ignored: {', '.join(names)}")
 
     def _refuse_active(self, uuid: str) -> None:
         if self._book.task(uuid).status in ACTIVE:

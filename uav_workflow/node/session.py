@@ -22,7 +22,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-7][0-9a-f]{3}-[89ab][0-9a-f]{3}-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """The text fields of init or new, checked."""
+    """The text fields of init or new, checked; `ignored` names the options this engine does not have."""
 
     uuid: str
     name: str
@@ -32,6 +32,7 @@ class Session:
     date_created: int
     zipurl: str = ""
     webhook: str = ""
+    ignored: tuple[str, ...] = ()
 
     @classmethod
     def from_fields(cls, uuid: str, fields: dict[str, str], policy: Policy) -> Session:
@@ -50,9 +51,10 @@ class Session:
             options=granted_options(fields.get("options"), policy),
             outputs=_parse_outputs(fields.get("outputs")),
             skip_post_processing=fields.get("skipPostProcessing") == "true",
-            date_created=int(created) if re.fullmatch(r"\d{1,16}", created) else now_ms(),
+            date_created=int(created) if re.fullmatch(r"[0-9]{1,16}", created) else now_ms(),
             zipurl=_address("zipurl", fields, policy.allow_zipurl),
             webhook=_address("webhook", fields, policy.allow_webhook),
+            ignored=ignored_options(fields.get("options")),
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -66,12 +68,14 @@ class Session:
             "date_created": self.date_created,
             "zipurl": self.zipurl,
             "webhook": self.webhook,
+            "ignored": list(self.ignored),
         }
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Session:
         """Inverse of `to_json`."""
-        return cls(**{**document, "outputs": tuple(document["outputs"])})
+        tuples = {name: tuple(document.get(name, ())) for name in ("outputs", "ignored")}
+        return cls(**{**document, **tuples})
 
 
 def is_uuid(text: str) -> bool:
@@ -100,6 +104,15 @@ def granted_options(text: str | None, policy: Policy) -> list[dict[str, Json]]:
     wanted = threads if isinstance(threads, int) and threads > 0 else policy.max_concurrency
     values["max-concurrency"] = min(wanted, policy.max_concurrency)
     return [{"name": spec.name, "value": values[spec.name]} for spec in OPTIONS if spec.name in values]
+
+
+def ignored_options(text: str | None) -> tuple[str, ...]:
+    """Names of options that are dropped, as NodeODM drops them: the task's output says so, a typo must show."""
+    document = read_json(text) if text else []
+    rows = document if isinstance(document, list) else []
+    known = {spec.name for spec in OPTIONS}
+    names = [str(row["name"]) for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)]
+    return tuple(dict.fromkeys(" ".join(name.split())[:60] for name in names if name not in known))[:50]
 
 
 def _address(name: str, fields: dict[str, str], allowed: bool) -> str:

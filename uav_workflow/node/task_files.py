@@ -90,7 +90,8 @@ class TaskFiles:
         its end.
         """
         try:
-            text = self.output(uuid).read_text("utf-8", errors="replace")
+            # as bytes: reading as text would make lines of a progress bar's carriage returns
+            text = self.output(uuid).read_bytes().decode("utf-8", "replace")
         except FileNotFoundError:
             return []
         lines = text.split("\n")

@@ -22,9 +22,11 @@ import psutil
 import requests
 import uvicorn
 
+from uav_workflow.node.engine_process import MARK
 from uav_workflow.node.lock import NodeLock, read_lock
 from uav_workflow.node.policy import Policy
 from uav_workflow.node.server import NodeServer
+from uav_workflow.node.task_files import TaskFiles
 
 ENGINE = """
 import os, pathlib, subprocess, sys, time
@@ -54,9 +56,9 @@ if "colours.jpg" in names:
 (project / "odm_orthophoto").mkdir(exist_ok=True)
 (project / "odm_orthophoto" / "odm_orthophoto.tif").write_bytes(bytes(range(256)) * 400)
 if "big.jpg" in names:
-    # sparse, so that only packing it takes long
+    # as many MiB as the photo says; sparse, so that only packing it takes long
     (project / "odm_orthophoto" / "big.tif").touch()
-    os.truncate(project / "odm_orthophoto" / "big.tif", 300 << 20)
+    os.truncate(project / "odm_orthophoto" / "big.tif", int((project / "images" / "big.jpg").read_text()) << 20)
 if "fills.jpg" in names:
     (project / "odm_orthophoto" / "odm_orthophoto.tif").write_bytes(bytes(3 << 20))
 (project / "cameras.json").write_text("{}")
@@ -172,6 +174,18 @@ def images(data_dir: Path, uuid: str) -> dict[str, bytes]:
 def gone(pid: int) -> bool:
     """Whether a process runs no more."""
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def engines(data_dir: Path, uuid: str) -> list[int]:
+    """Processes that work on a task now."""
+    mark, found = TaskFiles(data_dir).mark(uuid), []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and not gone(process.pid):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
 
 
 class NodeProcess:

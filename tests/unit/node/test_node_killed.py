@@ -8,27 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
-from node_harness import Client, NodeProcess, gone, images, until
+from node_harness import Client, NodeProcess, engines, gone, images, until
 
-from uav_workflow.node.engine_process import MARK
 from uav_workflow.node.policy import Policy
-from uav_workflow.node.task_files import TaskFiles
 
 PART = b'--x\r\nContent-Disposition: form-data; name="images"; filename="late.jpg"\r\n\r\nHALF A PHO'
-
-
-def engines(data_dir: Path, uuid: str) -> list[int]:
-    """Processes that work on a task now."""
-    mark, found = TaskFiles(data_dir).mark(uuid), []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == mark and not gone(process.pid):
-                found.append(process.pid)
-        except psutil.Error:
-            continue
-    return found
 
 
 @contextmanager
@@ -129,7 +114,7 @@ def test_while_the_engine_runs_it_is_ended_and_the_task_queued_again(tmp_path: P
 
 def test_while_the_result_is_packed_the_engine_does_not_run_again(tmp_path: Path) -> None:
     with NodeProcess(tmp_path / "node") as node:
-        uuid = node.client.submit(("big.jpg", b"A"))
+        uuid = node.client.submit(("big.jpg", b"250"))
         scratch = node.data_dir / "tasks" / uuid / ".all.zip.new"
         until(scratch.exists)
         node.kill()
