@@ -101,7 +101,7 @@ def _said(task: Task) -> str:
     """A status as the node's log tells it."""
     words = task.status.name.lower()
     if task.status is Status.FAILED:
-        return f"{words}: {task.error_message}"
+        return f"{words}: {' '.join(task.error_message.split())}"
     if task.status is Status.COMPLETED:
         return f"{words} in {task.processing_time / 1000:.0f} s"
     return f"{words}, {task.images_count} photos" if task.status is Status.QUEUED else words

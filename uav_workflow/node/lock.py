@@ -74,10 +74,14 @@ def exclusive(data_dir: Path) -> Iterator[None]:
     Raises
     ------
     NodeError
-        Another node serves it.
+        Another node serves it, or it can't be written.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "node.lock").open("a") as handle:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        handle = (data_dir / "node.lock").open("a")
+    except OSError as exc:
+        raise NodeError(f"{data_dir} can't hold the node's data ({exc.strerror}); choose another --data-dir") from exc
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
