@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import rasterio
 from PIL import Image
 from pyproj import Transformer
 
-from uav_workflow.engine.options import EngineOptions
+from uav_workflow.engine.options import OPTIONS, EngineOptions
 from uav_workflow.engine.pipeline import EngineSummary, process
 from uav_workflow.errors import FlightDataError
 
@@ -64,6 +65,22 @@ def degrees(value: float) -> tuple[float, float, float]:
     return float(whole), float(minutes), round(rest * 60, 6)
 
 
+class Watched(EngineOptions):
+    """Options that remember which of them the engine looked at; writing all of them down does not count."""
+
+    __slots__ = ()
+    seen: ClassVar[set[str]] = set()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in EngineOptions.__dataclass_fields__:
+            Watched.seen.add(name)
+        return object.__getattribute__(self, name)
+
+    def to_json(self) -> Any:
+        values = {name: object.__getattribute__(self, name) for name in EngineOptions.__dataclass_fields__}
+        return EngineOptions(**values).to_json()
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EngineSummary, list[float], list[str]]:
     """Nine photos of a known meadow through the whole engine."""
@@ -75,7 +92,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EngineSummary, 
         save(project / "images" / f"DJI_{index:04d}.JPG", photograph(texture, east, north), east, north)
     percents: list[float] = []
     lines: list[str] = []
-    options = EngineOptions(dsm=True, dtm=True, orthophoto_resolution=5.0, dem_resolution=5.0, max_concurrency=2)
+    options = Watched(dsm=True, dtm=True, orthophoto_resolution=5.0, dem_resolution=5.0, max_concurrency=2)
     summary = process(project, options, progress=percents.append, say=lines.append)
     return project, summary, percents, lines
 
@@ -173,3 +190,10 @@ def test_a_folder_without_usable_photos_is_refused(tmp_path: Path) -> None:
     (tmp_path / "images" / "a.jpg").write_bytes(b"no photo")
     with pytest.raises(FlightDataError, match="can't be processed"):
         process(tmp_path, EngineOptions(), say=lambda line: None)
+
+
+def test_every_option_offered_is_looked_at(run: tuple[Path, EngineSummary, list[float], list[str]]) -> None:
+    """No dead option. The one that is not looked at has a single value, so that any other is refused, not ignored."""
+    assert set(EngineOptions.__dataclass_fields__) - Watched.seen == {"radiometric_calibration"}
+    (only,) = [spec for spec in OPTIONS if spec.name == "radiometric-calibration"]
+    assert only.domain == ("none",)
