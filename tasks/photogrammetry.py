@@ -60,7 +60,8 @@ class NodeTask(ProductTask):
         from uav_workflow.photogrammetry.identity import task_uuid
         from uav_workflow.photogrammetry.verification import Thresholds, verify
 
-        files = self._files(self.read_flight())
+        flight = self.read_flight()
+        files = self._files(flight) | self._control_points(flight, draft)
         options = node_options(self.scope)
         asked = self.scope.recipe.photogrammetry
         order = TaskOrder(
@@ -107,14 +108,26 @@ class NodeTask(ProductTask):
     def _files(self, flight: Flight) -> dict[str, Path]:
         """Upload name to file: calibrated images where there are any, and the text files a node understands."""
         calibrated = self.products().get(CalibratedCaptures.kind)
-        names = upload_names([image.name for capture in flight.captures for image in capture.images])
+        names = image_names(flight)
         files = {
             sent: calibrated.file(name) if calibrated else flight.folder / name
             for name, sent in names.items()
             if calibrated is None or calibrated.file(name).is_file()
         }
-        texts = {"positions": "geo.txt", "control_points": "gcp_list.txt"}
+        texts = {"positions": "geo.txt"}
         return files | {texts[file.role]: file.path for file in flight.inputs if file.role in texts}
+
+    def _control_points(self, flight: Flight, draft: Draft) -> dict[str, Path]:
+        """The control points under their names on the node; what was sent stays in the product, check points cut."""
+        from uav_workflow.flights.geometry import survey_crs
+        from uav_workflow.photogrammetry.control_file import write_control_file
+
+        crs = survey_crs(flight)
+        if crs is None or not flight.control_points:
+            return {}
+        path = draft.path / "sent" / "gcp_list.txt"
+        sent = write_control_file(flight.control_points, image_names(flight), crs, path)
+        return {} if sent is None else {"gcp_list.txt": sent}
 
     _said = ""
 
@@ -157,6 +170,11 @@ def lowered_findings(result: TaskResult) -> list[Finding]:
         )
         for step in result.lowered
     ]
+
+
+def image_names(flight: Flight) -> dict[str, str]:
+    """Name on the node for every image of the survey."""
+    return upload_names([image.name for capture in flight.captures for image in capture.images])
 
 
 def upload_names(names: list[str]) -> dict[str, str]:

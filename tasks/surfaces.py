@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.photogrammetry import ASSETS, NodeTask
+from tasks.photogrammetry import ASSETS, NodeTask, image_names
 from tasks.product import ProductTask
 from tasks.scope import Scope
+from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.store import Draft
 
 
@@ -23,17 +25,32 @@ class _FromNode(ProductTask):
         """Folder of the node's files."""
         return self.product(NodeTask.kind).file(ASSETS)
 
+    def surveyed(self) -> tuple[Sequence[GroundControlPoint], dict[str, str]]:
+        """Surveyed points of the flight, and the names of its images on the node; nothing without gcp_list.txt."""
+        if not self.scope.record.inputs.get("control_points"):
+            return (), {}
+        flight = self.read_flight()
+        return flight.control_points, image_names(flight)
+
 
 class Reconstruction(_FromNode):
-    """Poses and cameras."""
+    """Poses and cameras, and how far they lie from the survey."""
 
     kind = "reconstruction"
+    version = 2
+    sections = ("acceptance",)
+    roles = ("control_points",)
 
     def make(self, draft: Draft) -> None:
-        """Write reconstruction.json and shots.geojson."""
-        from uav_workflow.photogrammetry.assets import make_reconstruction
+        """Write reconstruction.json and shots.geojson; check_points.csv where points were surveyed."""
+        from uav_workflow.photogrammetry.assets import SurveyLimits, make_reconstruction, make_survey
 
         draft.note(make_reconstruction(self.assets, draft.path))
+        points, names = self.surveyed()
+        if points:
+            accept = self.scope.recipe.acceptance
+            limits = SurveyLimits(rmse_h_gsd=accept.check_rmse_h_gsd, rmse_z_gsd=accept.check_rmse_z_gsd)
+            draft.note(make_survey(self.assets, points, draft.path, names=names, limits=limits))
 
 
 class Orthomosaic(_FromNode):
@@ -52,12 +69,17 @@ class Dsm(_FromNode):
     """Surface model on the flight's grid."""
 
     kind = "dsm"
+    version = 2
+    roles = ("control_points",)
 
     def make(self, draft: Draft) -> None:
-        """Write dsm.tif."""
-        from uav_workflow.photogrammetry.assets import flight_grid, make_surface
+        """Write dsm.tif, and check_heights.csv where points were surveyed."""
+        from uav_workflow.photogrammetry.assets import compare_heights, flight_grid, make_surface
 
         draft.note(make_surface(self.assets, flight_grid(self.assets), draft.path, kind="dsm"))
+        points, _ = self.surveyed()
+        if points:
+            draft.note(compare_heights(draft.path / "dsm.tif", points, draft.path))
 
 
 class Dtm(_FromNode):

@@ -41,6 +41,19 @@ class Photogrammetry(Section):
     minimum_covered: Share = 0.9
 
 
+class Acceptance(Section):
+    """Bounds beyond which what the node made is questioned; they change findings, never a product's values."""
+
+    check_rmse_h_gsd: float = Field(default=2.0, gt=0)
+    """Horizontal RMSE of check points, in GSD."""
+    check_rmse_z_gsd: float = Field(default=3.0, gt=0)
+    """Vertical RMSE of check points, in GSD."""
+    band_shift_px: float = Field(default=0.5, gt=0)
+    """Shift of a band against the others on the mosaic, RMS in pixels; an error beyond twice that."""
+    reflectance_outside: Share = 0.01
+    """Share of a band's pixels below 0 or above 1."""
+
+
 class Indices(Section):
     """Vegetation indices, by spyndex's names; the sensor's default set when absent."""
 
@@ -79,6 +92,7 @@ class Recipe(Section):
 
     calibration: Calibration = Calibration()
     photogrammetry: Photogrammetry = Photogrammetry()
+    acceptance: Acceptance = Acceptance()
     indices: Indices = Indices()
     cover: Cover = Cover()
     plots: Plots = Plots()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.domain.flight import Capture, FlightGeometry
+from uav_workflow.domain.flight import Capture, Flight, FlightGeometry
 from uav_workflow.findings import Finding
 from uav_workflow.flights.height import airborne, height_above_ground, height_measured, height_unknown
 from uav_workflow.flights.overlap import footprint_m, overlaps
@@ -21,6 +21,16 @@ def utm_crs(lon: float, lat: float) -> str:
     """``EPSG:326zz`` or ``EPSG:327zz``: WGS84 UTM zone of a position, without the exceptions of Norway and Svalbard."""
     zone = min(60, int((lon + 180) // 6) + 1)
     return f"EPSG:{(32600 if lat >= 0 else 32700) + zone}"
+
+
+def survey_crs(flight: Flight) -> str | None:
+    """UTM zone a node works in: that of the photos' positions, else that of the first surveyed point."""
+    from uav_workflow.flights.crs import WGS84, transformer
+
+    if flight.geometry.crs is not None or not flight.control_points:
+        return flight.geometry.crs
+    first = flight.control_points[0]
+    return utm_crs(*transformer(first.crs, WGS84).transform(first.x, first.y))
 
 
 def local_positions(captures: Sequence[Capture]) -> NDArray[np.float64]:

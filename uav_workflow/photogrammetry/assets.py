@@ -5,13 +5,18 @@ from uav_workflow.photogrammetry.orthomosaic import make_orthomosaic
 from uav_workflow.photogrammetry.point_cloud import make_point_cloud
 from uav_workflow.photogrammetry.poses import make_reconstruction
 from uav_workflow.photogrammetry.surface import make_surface
+from uav_workflow.photogrammetry.survey import SurveyLimits, make_survey
+from uav_workflow.photogrammetry.survey_heights import compare_heights
 from uav_workflow.photogrammetry.verification import verify
 
 __all__ = [
+    "SurveyLimits",
+    "compare_heights",
     "flight_grid",
     "make_orthomosaic",
     "make_point_cloud",
     "make_reconstruction",
     "make_surface",
+    "make_survey",
     "verify",
 ]
