@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tasks.captures import CalibratedCaptures
 from tasks.photogrammetry import ASSETS, NodeTask, image_names
 from tasks.product import ProductTask
 from tasks.scope import Scope
@@ -57,12 +58,30 @@ class Orthomosaic(_FromNode):
     """Orthomosaic on the flight's grid."""
 
     kind = "orthomosaic"
+    version = 2
+    sections = ("acceptance",)
+
+    @classmethod
+    def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
+        """Read the node's files, and whether the captures became reflectance."""
+        return (NodeTask,) if CalibratedCaptures.reason_not_made(scope) else (NodeTask, CalibratedCaptures)
 
     def make(self, draft: Draft) -> None:
-        """Write orthomosaic.tif, source_index.tif and views.tif."""
-        from uav_workflow.photogrammetry.assets import flight_grid, make_orthomosaic
+        """Write orthomosaic.tif, source_index.tif and views.tif; measure the bands of a rig on it."""
+        from uav_workflow.photogrammetry.assets import (
+            check_band_shift,
+            check_reflectance,
+            flight_grid,
+            make_orthomosaic,
+        )
 
         draft.note(make_orthomosaic(self.assets, flight_grid(self.assets), draft.path))
+        mosaic, accept = draft.path / "orthomosaic.tif", self.scope.recipe.acceptance
+        if self.scope.record.sensor_kind == "multispectral":
+            draft.note(check_band_shift(mosaic, accept.band_shift_px))
+        calibrated = self.products().get(CalibratedCaptures.kind)
+        if calibrated is not None and calibrated.facts.get("quantity") == "reflectance":
+            draft.note(check_reflectance(mosaic, accept.reflectance_outside))
 
 
 class Dsm(_FromNode):

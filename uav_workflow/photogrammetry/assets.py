@@ -1,5 +1,6 @@
 """From what a node handed back to our products."""
 
+from uav_workflow.photogrammetry.band_values import check_band_shift, check_reflectance
 from uav_workflow.photogrammetry.flight_grid import flight_grid
 from uav_workflow.photogrammetry.orthomosaic import make_orthomosaic
 from uav_workflow.photogrammetry.point_cloud import make_point_cloud
@@ -11,6 +12,8 @@ from uav_workflow.photogrammetry.verification import verify
 
 __all__ = [
     "SurveyLimits",
+    "check_band_shift",
+    "check_reflectance",
     "compare_heights",
     "flight_grid",
     "make_orthomosaic",
