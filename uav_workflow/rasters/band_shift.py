@@ -30,7 +30,7 @@ _SURROUNDINGS_PX = 12.0
 _TURNS = 4
 _LEAST_CORRELATION = 0.1
 _LEAST_CONTRAST = 7.0
-"""Height of the correlation's peak over the spread of its surroundings; 2000 pairs of unlike tiles reach 5.7 at most."""
+"""Height of the correlation's peak over the spread around it; 2000 pairs of unlike tiles reach 5.7 at most."""
 _REFERENCES = ("green", "rgb", "red")
 
 
