@@ -56,9 +56,10 @@ class NodeTask(ProductTask):
 
     def make(self, draft: Draft) -> None:
         """Upload, wait, download, verify."""
+        from uav_workflow.flights.geometry import survey_crs
         from uav_workflow.photogrammetry.client import TaskOrder, run_task
         from uav_workflow.photogrammetry.identity import task_uuid
-        from uav_workflow.photogrammetry.verification import Thresholds, verify
+        from uav_workflow.photogrammetry.verification import Thresholds, discard_unasked, verify
 
         flight = self.read_flight()
         files = self._files(flight) | self._control_points(flight, draft)
@@ -84,7 +85,10 @@ class NodeTask(ProductTask):
                 find_node=node.find,
             )
         limits = Thresholds(placed_warning=asked.minimum_placed, covered_warning=asked.minimum_covered)
-        draft.findings.extend([*lowered_findings(result), *verify(result.assets, sorted(files), options, limits)])
+        findings = lowered_findings(result) + discard_unasked(result.assets, options)
+        zone, bands = survey_crs(flight), band_names(flight)
+        findings += verify(result.assets, sorted(files), options, limits, crs=zone, bands=bands)
+        draft.findings.extend(findings)
         draft.facts.update(task_facts(result))
         result.assets.rename(draft.path / ASSETS)
 
@@ -175,6 +179,12 @@ def lowered_findings(result: TaskResult) -> list[Finding]:
 def image_names(flight: Flight) -> dict[str, str]:
     """Name on the node for every image of the survey."""
     return upload_names([image.name for capture in flight.captures for image in capture.images])
+
+
+def band_names(flight: Flight) -> list[str]:
+    """Bands the orthophoto of a flight must have."""
+    names = {image.band.name for capture in flight.captures for image in capture.images}
+    return ["red", "green", "blue"] if names == {"RGB"} else sorted(names)
 
 
 def upload_names(names: list[str]) -> dict[str, str]:

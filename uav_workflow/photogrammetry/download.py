@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import zipfile
 import zlib
+from contextlib import suppress
+from datetime import datetime
 from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -235,7 +238,7 @@ def _unpack(archive: Path, assets: Path) -> None:
                 _refuse_leaving(member.filename, archive)
             scratch.mkdir(parents=True)
             for member in members:
-                bundle.extract(member, scratch)
+                _keep_date(member, Path(bundle.extract(member, scratch)))
     except OSError as exc:
         shutil.rmtree(scratch, ignore_errors=True)
         raise disk_failure(exc, assets, "the unpacked results", archive.stat().st_size) from exc
@@ -244,6 +247,13 @@ def _unpack(archive: Path, assets: Path) -> None:
         raise
     shutil.rmtree(assets, ignore_errors=True)
     scratch.rename(assets)
+
+
+def _keep_date(member: zipfile.ZipInfo, path: Path) -> None:
+    """Give a file the date it has in the archive: it tells what an earlier run left there."""
+    with suppress(ValueError, OverflowError):  # dates no clock has
+        seconds = datetime(*member.date_time).timestamp()
+        os.utime(path, (seconds, seconds))
 
 
 def _refuse_leaving(name: str, archive: Path) -> None:

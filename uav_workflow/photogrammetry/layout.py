@@ -22,6 +22,7 @@ IMAGES = "images.json"
 CAMERAS = "cameras.json"
 COORDS = "odm_georeferencing/coords.txt"
 CLOUDS = ("odm_georeferencing/odm_georeferenced_model.laz", "odm_georeferencing/odm_georeferenced_model.las")
+LOG = "log.json"
 OUTPUT = "task_output.txt"
 
 

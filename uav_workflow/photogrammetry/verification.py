@@ -10,22 +10,17 @@ from typing import TYPE_CHECKING
 from uav_workflow.domain.product import Json
 from uav_workflow.errors import NotMade, RasterError
 from uav_workflow.findings import Finding, error, info, warning
-from uav_workflow.photogrammetry.layout import CLOUDS, DSM, DTM, IMAGES, ORTHOPHOTO, OUTPUT, STATS, asset, read_json
+from uav_workflow.photogrammetry.console import check_console
+from uav_workflow.photogrammetry.expected import check_products, discard_unasked
+from uav_workflow.photogrammetry.layout import DSM, IMAGES, ORTHOPHOTO, STATS, asset, read_json
 from uav_workflow.photogrammetry.node_raster import NodeRaster
 
 if TYPE_CHECKING:
     from uav_workflow.domain.reconstruction import Reconstruction
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".dng", ".bmp", ".raw", ".nef", ".jxl")
+__all__ = ["Thresholds", "discard_unasked", "verify"]
 
-_PHRASES = {
-    "Multiple reconstructions detected": ("reconstruction-in-parts", "the photos fell apart into several models"),
-    "seems corrupted and will not be used": ("photo-dropped-corrupt", "photos were dropped as broken"),
-    "Cannot align": ("band-not-aligned", "a band could not be aligned with the others"),
-    "GCP line ignored": ("control-line-ignored", "lines of the control point file were ignored"),
-    "No sun sensor values": ("sun-sensor-missing", "photos carry no sun sensor values"),
-}
-"""What ODM only writes to its console, and what it means."""
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".dng", ".bmp", ".raw", ".nef", ".jxl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +34,13 @@ class Thresholds:
 
 
 def verify(
-    assets: Path, uploaded: Sequence[str], options: Mapping[str, Json], thresholds: Thresholds | None = None
+    assets: Path,
+    uploaded: Sequence[str],
+    options: Mapping[str, Json],
+    thresholds: Thresholds | None = None,
+    *,
+    crs: str | None = None,
+    bands: Sequence[str] = (),
 ) -> list[Finding]:
     """Findings on what a node handed back, measured on the files themselves.
 
@@ -51,10 +52,13 @@ def verify(
         Names sent, text files included.
     options : mapping
         Options asked for: they say which products are due.
+    crs : str, optional
+        UTM zone the flight lies in.
+    bands : sequence of str
+        Bands the orthophoto must have.
     """
     limits = thresholds or Thresholds()
-    findings = _check_products(assets, options)
-    findings += _check_stale(assets, options)
+    findings = check_products(assets, options, crs=crs, bands=bands)
     photos = {name for name in uploaded if _is_photo(name)}
     reconstruction = _poses(assets)
     if reconstruction is None:
@@ -70,67 +74,12 @@ def verify(
         placed = {shot.image for shot in reconstruction.shots}
         findings += _check_placed(assets, photos, placed, limits)
         findings += _check_covered(assets, reconstruction, limits)
-    findings += _check_parts(assets)
-    findings += _check_resolution(assets, options)
-    return findings + _check_console(assets)
+    return findings + _check_parts(assets) + check_console(assets)
 
 
 def _is_photo(name: str) -> bool:
     stem, dot, suffix = name.lower().rpartition(".")
     return f"{dot}{suffix}" in PHOTO_SUFFIXES and stem != "align" and not stem.endswith("_mask")
-
-
-def _due(options: Mapping[str, Json]) -> dict[str, str]:
-    due = {} if options.get("skip-orthophoto") is True else {"orthomosaic": ORTHOPHOTO}
-    due |= {"dsm": DSM} if options.get("dsm") is True else {}
-    return due | ({"dtm": DTM} if options.get("dtm") is True else {})
-
-
-def _check_products(assets: Path, options: Mapping[str, Json]) -> list[Finding]:
-    findings = []
-    codes: dict[str, str] = {}
-    for kind, name in _due(options).items():
-        path = asset(assets, name)
-        if path is None:
-            hint = "read the end of task_output.txt; fewer photos or less overlap than needed is the usual cause"
-            findings.append(error("product-missing", name, f"the node completed without the {kind} asked for", hint))
-            continue
-        try:
-            with NodeRaster(path) as raster:
-                if raster.crs is None:
-                    findings.append(
-                        error(
-                            "product-crs-wrong",
-                            name,
-                            f"CRS is {raster.crs_text}, expected UTM on WGS84",
-                            "photos without GPS need geo.txt or gcp_list.txt",
-                        )
-                    )
-                else:
-                    codes[name] = raster.crs
-        except RasterError as exc:
-            findings.append(error("product-unreadable", name, str(exc), "run the task again"))
-    if len(set(codes.values())) > 1:
-        text = ", ".join(f"{name} in {code}" for name, code in codes.items())
-        findings.append(error("product-crs-differs", "odm_dem", f"products lie in different systems: {text}"))
-    if asset(assets, *CLOUDS) is None:
-        findings.append(warning("product-missing", CLOUDS[0], "the node returned no point cloud"))
-    return findings
-
-
-def _check_stale(assets: Path, options: Mapping[str, Json]) -> list[Finding]:
-    """Products nobody asked for: left in all.zip by an earlier run of a restarted task."""
-    due = set(_due(options).values())
-    return [
-        warning(
-            "product-not-asked-for",
-            name,
-            "came back though the options do not ask for it: a leftover of an earlier run of this task on the node",
-            "it is not used; do not restart tasks by hand, start new ones",
-        )
-        for name in (ORTHOPHOTO, DSM, DTM)
-        if name not in due and asset(assets, name) is not None and not (name == DSM and DTM in due)
-    ]
 
 
 def _poses(assets: Path) -> Reconstruction | None:
@@ -217,37 +166,3 @@ def _check_parts(assets: Path) -> list[Finding]:
         return []
     text = f"the photos fell apart into {parts} models; only the first, or a weak junction of them, is in the products"
     return [warning("reconstruction-in-parts", STATS, text, "more overlap between the parts of the flight")]
-
-
-def _check_resolution(assets: Path, options: Mapping[str, Json]) -> list[Finding]:
-    """Pixels coarser than asked for by a tenth: ODM caps them at its estimate of the GSD without a word."""
-    findings = []
-    for option, name in (("orthophoto-resolution", ORTHOPHOTO), ("dem-resolution", DSM)):
-        asked, path = options.get(option), asset(assets, name)
-        if isinstance(asked, bool) or not isinstance(asked, int | float) or path is None:
-            continue
-        try:
-            with NodeRaster(path) as raster:
-                got = 100 * max(raster.pixel)
-        except RasterError:
-            continue
-        if got > 1.1 * asked:
-            text = f"pixels of {got:.2f} cm, {asked:g} cm were asked for: the photos do not resolve more"
-            findings.append(info("resolution-capped", name, text))
-    return findings
-
-
-def _check_console(assets: Path) -> list[Finding]:
-    path = asset(assets, OUTPUT)
-    if path is None:
-        return []
-    counts = dict.fromkeys(_PHRASES, 0)
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            for phrase in _PHRASES:
-                counts[phrase] += phrase in line
-    return [
-        warning(_PHRASES[phrase][0], OUTPUT, f"{_PHRASES[phrase][1]} ({count} lines with {phrase!r})")
-        for phrase, count in counts.items()
-        if count
-    ]

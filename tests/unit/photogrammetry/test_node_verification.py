@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import odm_files
 import pytest
 
-from uav_workflow.photogrammetry.verification import Thresholds, verify
+from uav_workflow.photogrammetry.verification import Thresholds, discard_unasked, verify
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 OPTIONS = {"dsm": True}
@@ -41,10 +42,76 @@ def test_missing_and_broken_products(assets: Path, name: str) -> None:
     assert codes(assets) == {"product-missing": "error"}
 
 
-def test_a_product_that_was_not_asked_for_is_no_product(assets: Path) -> None:
+def test_a_product_that_was_not_asked_for_is_taken_away(assets: Path) -> None:
+    """A restarted task packs what its earlier run left: 7z updates the archive."""
     odm_files.surface(assets, "dtm.tif", np.ones((20, 30)), 0.1)
-    assert codes(assets) == {"product-not-asked-for": "warning"}
-    assert codes(assets, dtm=True) == {}
+    odm_files.surface(assets, "dsm.euclideand.tif", np.zeros((20, 30)), 0.1)
+    asked = {"dsm": True, "dtm": True, "dem-euclidean-map": True}
+    assert discard_unasked(assets, asked) == []
+    found = discard_unasked(assets, OPTIONS)
+    assert [finding.where for finding in found] == ["odm_dem/dtm.tif", "odm_dem/dsm.euclideand.tif"]
+    assert {finding.code for finding in found} == {"product-not-asked-for"}
+    assert sorted(path.name for path in (assets / "odm_dem").iterdir()) == ["dsm.tif"]
+    assert codes(assets) == {}
+    assert codes(assets, dtm=True) == {"product-missing": "error"}
+
+
+def test_a_dsm_beside_a_dtm_is_no_leftover(assets: Path) -> None:
+    assert discard_unasked(assets, {"dtm": True}) == []
+    found = discard_unasked(assets, {"skip-orthophoto": True})
+    assert [finding.where for finding in found] == ["odm_orthophoto/odm_orthophoto.tif", "odm_dem/dsm.tif"]
+
+
+def test_a_product_of_an_earlier_run_shows_by_its_date(assets: Path) -> None:
+    """The archive keeps an old DSM when a later run made none; dates count against the run's own log."""
+    log = assets / "log.json"
+    log.write_text(json.dumps({"totalTime": 600.0}))
+    ended = log.stat().st_mtime
+    os.utime(assets / "odm_dem/dsm.tif", (ended - 500, ended - 500))
+    assert codes(assets) == {}
+    os.utime(assets / "odm_dem/dsm.tif", (ended - 4320, ended - 4320))
+    found = verify(assets, NAMES, OPTIONS)
+    assert [(finding.code, finding.where) for finding in found] == [("product-older-than-run", "odm_dem/dsm.tif")]
+    assert "was written 1.0 h before" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("expected", "found"),
+    [
+        ("EPSG:32632", {}),
+        ("EPSG:32633", {"product-crs-neighbour": "warning"}),
+        ("EPSG:32635", {"product-crs-unexpected": "error"}),
+        ("EPSG:32732", {"product-crs-unexpected": "error"}),
+    ],
+)
+def test_products_lie_in_the_zone_of_the_flight(assets: Path, expected: str, found: dict[str, str]) -> None:
+    assert {f.code: f.level for f in verify(assets, NAMES, OPTIONS, crs=expected)} == found
+
+
+def test_zones_meet_at_the_date_line(assets: Path) -> None:
+    odm_files.write(assets / "odm_dem/dsm.tif", np.ones((1, 20, 30), np.float32), (0.1, 0.1), crs="EPSG:32601")
+    found = verify(assets, NAMES, OPTIONS, crs="EPSG:32660")
+    assert "product-crs-neighbour" in {finding.code for finding in found if finding.where == "odm_dem/dsm.tif"}
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "found"),
+    [
+        (("Red", "Green", "NIR", "Rededge"), ("Green", "Red", "Red edge", "NIR"), {}),
+        (("Red", "Green", "NIR"), ("Green", "Red", "Red edge", "NIR"), {"product-band-missing": "error"}),
+        (("Red", "Green", "NIR", "LWIR"), ("Green", "Red", "NIR"), {"product-band-unexpected": "info"}),
+    ],
+)
+def test_bands_go_by_their_descriptions(
+    assets: Path, there: tuple[str, ...], asked: tuple[str, ...], found: dict[str, str]
+) -> None:
+    odm_files.orthophoto(assets, "uint16", there)
+    assert {f.code: f.level for f in verify(assets, NAMES, OPTIONS, bands=asked)} == found
+
+
+def test_an_empty_product_is_none(assets: Path) -> None:
+    odm_files.surface(assets, "dsm.tif", np.full((20, 30), np.nan), 0.1)
+    assert codes(assets)["product-empty"] == "error"
 
 
 def test_wrong_crs(assets: Path) -> None:
@@ -83,11 +150,36 @@ def test_holes_between_the_cameras(assets: Path) -> None:
     assert f"{1.8 / 2.6:.0%}" in found[0].message
 
 
-def test_what_only_the_console_says(assets: Path) -> None:
-    (assets / "task_output.txt").write_text("[WARNING] Multiple reconstructions detected\nCannot align NIR\n")
+def test_several_models_are_said(assets: Path) -> None:
     stats = {"reconstruction_statistics": {"components": 2}}
     (assets / "odm_report/stats.json").write_text(json.dumps(stats))
-    assert codes(assets) == {"reconstruction-in-parts": "warning", "band-not-aligned": "warning"}
+    assert codes(assets) == {"reconstruction-in-parts": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "about"),
+    [
+        ("[WARNING] Multiple reconstructions detected. 2 of 3 partial ones are merged", "reconstruction-in-parts", ""),
+        ("[WARNING] DJI_7.JPG seems corrupted and will not be used", "photo-dropped-corrupt", "DJI_7.JPG"),
+        ("[WARNING] capture_0012 has only 4 images (instead of 5)", "capture-incomplete", "capture_0012"),
+        ("[WARNING] Excluding IMG_0012_3.tif", "photo-excluded", "IMG_0012_3.tif"),
+        ("[WARNING] Cannot align IMG_9.tif, no alignment matrix could be computed", "band-not-aligned", "IMG_9.tif"),
+        ("[WARNING] GCP line ignored: 1 2 3", "control-line-ignored", ""),
+        ("[WARNING] No sun sensor values are available", "sun-sensor-missing", ""),
+        ("[WARNING] Maximum resolution set to 1.0 * GSD (4.2 cm / pixel)", "resolution-capped-by-node", "GSD"),
+    ],
+)
+def test_what_only_the_console_says(assets: Path, line: str, code: str, about: str) -> None:
+    (assets / "task_output.txt").write_text(f"[INFO] running\n{line}\n[INFO] excluding 3 points\n")
+    (found,) = verify(assets, NAMES, OPTIONS)
+    assert found.code == code
+    assert about in found.message
+    assert found.level == ("info" if code == "resolution-capped-by-node" else "warning")
+
+
+def test_points_that_are_excluded_are_no_photos(assets: Path) -> None:
+    (assets / "task_output.txt").write_text("[INFO] Excluding 312 points outside the boundary\n")
+    assert codes(assets) == {}
 
 
 def test_a_capped_resolution_is_said(assets: Path) -> None:
