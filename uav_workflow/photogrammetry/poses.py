@@ -15,6 +15,9 @@ from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.errors import EngineError, NotMade
 from uav_workflow.photogrammetry.layout import CAMERAS, COORDS, IMAGES, RECONSTRUCTIONS, SHOTS, STATS, asset, read_json
 
+_ELSEWHERE_M = 1.0
+"""Median distance between the poses of reconstruction.json and shots.geojson beyond which they are of two frames."""
+
 
 def make_reconstruction(assets: Path, out: Path) -> Made:
     """Write reconstruction.json (OpenSfM's form, CRS, offset and missing photos inside) and shots.geojson.
@@ -61,7 +64,9 @@ def read_poses(assets: Path) -> tuple[Reconstruction, str]:
     try:
         if path is not None:
             reconstruction = read_reconstruction(path, crs=crs, offset=offset)
-        else:
+            if _elsewhere(assets, reconstruction):
+                path = None
+        if path is None:
             reconstruction = _from_shots(assets, crs, offset)
     except (EngineError, KeyError, TypeError, ValueError) as exc:
         raise NotMade(f"the node's poses can't be read: {exc}") from exc
@@ -72,11 +77,31 @@ def read_poses(assets: Path) -> tuple[Reconstruction, str]:
     return reconstruction, path.name if path is not None else Path(SHOTS).name
 
 
-def _listed(assets: Path, reconstruction: Reconstruction) -> Reconstruction:
-    """The reconstruction with the shots that the node's shots.geojson lists; all where it brought none."""
+def _elsewhere(assets: Path, reconstruction: Reconstruction) -> bool:
+    """Whether the reconstruction is not in UTM minus offset: older ODM leaves it in a frame of its own."""
+    listed = {
+        str(feature["properties"]["filename"]): feature["properties"]["translation"]
+        for feature in _features(assets)
+        if feature["properties"].get("translation")
+    }
+    offset = np.array([*reconstruction.offset, 0.0])
+    gaps = [
+        float(np.linalg.norm(shot.centre + offset - listed[shot.image]))
+        for shot in reconstruction.shots
+        if shot.image in listed
+    ]
+    return bool(gaps) and float(np.median(gaps)) > _ELSEWHERE_M
+
+
+def _features(assets: Path) -> list[Any]:
     document = read_json(assets, SHOTS)
     features = document.get("features") if isinstance(document, dict) else None
-    names = {str(feature["properties"]["filename"]) for feature in features or ()}
+    return list(features or ())
+
+
+def _listed(assets: Path, reconstruction: Reconstruction) -> Reconstruction:
+    """The reconstruction with the shots that the node's shots.geojson lists; all where it brought none."""
+    names = {str(feature["properties"]["filename"]) for feature in _features(assets)}
     shots = [shot for shot in reconstruction.shots if shot.image in names]
     return replace(reconstruction, shots=shots) if shots else reconstruction
 

@@ -54,6 +54,25 @@ def test_shots_of_a_rig_are_those_of_its_primary_band(tmp_path: Path) -> None:
     assert [feature["properties"]["filename"] for feature in listed] == ["a.jpg", "b.jpg"]
 
 
+def test_a_reconstruction_left_in_its_own_frame_is_passed_over(tmp_path: Path) -> None:
+    """ODM before its export, and older ones after it: metres about the first photo, no easting and northing."""
+    from dataclasses import replace
+
+    from uav_workflow.engine.reconstruction_io import write_reconstruction
+
+    odm_files.poses(tmp_path, NAMES, CENTRES)
+    utm, _ = read_poses(tmp_path)
+    own = replace(utm, shots=[replace(shot, centre=shot.centre - [1.5, -1.0, 1800]) for shot in utm.shots])
+    path = tmp_path / "opensfm/reconstruction.json"
+    write_reconstruction(own, path)
+    document = json.loads(path.read_text())
+    del document[0]["uav_workflow"]
+    path.write_text(json.dumps(document))
+    found, source = read_poses(tmp_path)
+    assert source == "shots.geojson"
+    assert [shot.centre.tolist() for shot in found.shots] == [shot.centre.tolist() for shot in utm.shots]
+
+
 def test_no_poses_is_a_reason(tmp_path: Path) -> None:
     with pytest.raises(NotMade, match=r"neither reconstruction\.json nor"):
         make_reconstruction(tmp_path, tmp_path)

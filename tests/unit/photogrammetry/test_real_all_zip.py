@@ -1,0 +1,191 @@
+"""The all.zip of a real NodeODM task, served by a small node, through the client and the tasks into our products."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import laspy
+import numpy as np
+import pytest
+import rasterio
+from fake_node import FakeNode
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
+from scipy import ndimage
+
+from tasks.running import RunResult, run_flight
+from uav_workflow.domain.grid import Grid
+from uav_workflow.photogrammetry.flight_grid import flight_grid
+from uav_workflow.photogrammetry.surface import make_surface
+from uav_workflow.rasters.reader import Raster
+from uav_workflow.recipe import load_recipe
+
+pytestmark = pytest.mark.shared
+
+
+def zipped(folder: Path, spent_s: float) -> bytes:
+    """The tree as NodeODM packs it (7z, stored), every file dated within the run."""
+    buffer = io.BytesIO()
+    now = time.time()
+    with zipfile.ZipFile(buffer, "w") as bundle:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                date = now - (0 if path.name == "log.json" else spent_s / 2)
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), time.localtime(date)[:6])
+                bundle.writestr(entry, path.read_bytes())
+    return buffer.getvalue()
+
+
+def degrees(value: float) -> tuple[IFDRational, ...]:
+    minutes = value % 1 * 60
+    return (
+        IFDRational(int(value), 1),
+        IFDRational(int(minutes), 1),
+        IFDRational(round(minutes % 1 * 60 * 1e6), 10**6),
+    )
+
+
+def photograph(path: Path, row: dict[str, Any], number: int) -> None:
+    """A small photo with the name, time and place the node's images.json tells."""
+    exif = Image.Exif()
+    exif[271], exif[272] = row["camera_make"], row["camera_model"]
+    exif.get_ifd(0x8769)[36867] = time.strftime("%Y:%m:%d %H:%M:%S", time.gmtime(row["utc_time"] / 1000))
+    gps = exif.get_ifd(0x8825)
+    gps[1], gps[2], gps[3], gps[4] = "N", degrees(row["latitude"]), "E", degrees(row["longitude"])
+    gps[5], gps[6] = b"\x00", IFDRational(round(row["altitude"] * 1000), 1000)
+    grey = np.random.default_rng(number).integers(60, 180, (120, 160), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.repeat(grey[..., None], 3, axis=2)).save(path, exif=exif, quality=90)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[FakeNode]:
+    from threading import Thread
+
+    node = FakeNode()
+    node.statuses, node.progress = [40], [100]
+    thread = Thread(target=node.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield node
+    node.shutdown()
+    thread.join()
+    node.server_close()
+
+
+@pytest.fixture(scope="module")
+def run(shared_data: Path, served: FakeNode, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    source = shared_data / "odm_products/node_task"
+    served.zip = zipped(source, json.loads((source / "log.json").read_text())["totalTime"])
+    folder = tmp_path_factory.mktemp("flight") / "alp"
+    for number, row in enumerate(json.loads((source / "images.json").read_text())):
+        photograph(folder / "images" / row["filename"], row, number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UAV_NODE", str(served.address))
+        workspace = tmp_path_factory.mktemp("workspace")
+        return run_flight(folder, workspace, load_recipe(), until="point_cloud")
+
+
+def positions(transform: Any, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows and columns of a source, from its outer corner, at the pixel centres of a grid."""
+    rows = (grid.y_max - (np.arange(grid.height) + 0.5) * grid.pixel_m - transform.f) / transform.e
+    cols = (grid.x_min + (np.arange(grid.width) + 0.5) * grid.pixel_m - transform.c) / transform.a
+    return rows, cols
+
+
+def resampled(path: Path, grid: Grid) -> NDArray[np.float64]:
+    """The file's heights on a grid: linear between the valid cells around, NaN where the cell itself is not valid."""
+    with rasterio.open(path) as source:
+        cells, transform = source.read(1, masked=True), source.transform
+    valid = ~np.ma.getmaskarray(cells)
+    rows, cols = positions(transform, grid)
+    at = np.meshgrid(rows - 0.5, cols - 0.5, indexing="ij")
+    lowest = float(cells.min())
+    above = np.where(valid, cells.filled(0).astype(float) - lowest, 0.0)
+    total = ndimage.map_coordinates(above, at, order=1, mode="nearest", prefilter=False)
+    weight = ndimage.map_coordinates(valid.astype(float), at, order=1, mode="nearest", prefilter=False)
+    near_rows, near_cols = np.floor(rows + 1e-6).astype(int), np.floor(cols + 1e-6).astype(int)
+    inside = ((near_rows >= 0) & (near_rows < valid.shape[0]))[:, None] & (
+        (near_cols >= 0) & (near_cols < valid.shape[1])
+    )[None]
+    near = valid[np.ix_(near_rows.clip(0, valid.shape[0] - 1), near_cols.clip(0, valid.shape[1] - 1))]
+    heights = np.full(grid.shape, np.nan)
+    kept = inside & near
+    heights[kept] = total[kept] / weight[kept] + lowest
+    return heights
+
+
+def test_the_run_is_complete_and_nothing_is_amiss(run: RunResult) -> None:
+    assert run.complete, run.failures
+    assert run.not_made == {}
+    assert set(run.products) == {"reconstruction", "orthomosaic", "dsm", "dtm", "point_cloud"}
+    from_node = {(finding.code, finding.level) for product in run.products.values() for finding in product.findings}
+    assert from_node == {("orthomosaic-pixel-oblong", "info"), ("surface-fill-unknown", "info")}
+    assert not [finding for finding in run.findings if finding.code.startswith(("product-", "photo-not", "coverage"))]
+
+
+def test_the_orthomosaic_holds_the_nodes_pixels(run: RunResult, shared_data: Path) -> None:
+    path = shared_data / "odm_products/node_task/odm_orthophoto/odm_orthophoto.tif"
+    with rasterio.open(path) as source, rasterio.open(run.products["orthomosaic"].file("orthomosaic.tif")) as result:
+        theirs, transform = source.read(), source.transform
+        ours, crs = result.read(), result.crs
+    assert crs.to_epsg() == 32632
+    grid = flight_grid(shared_data / "odm_products/node_task")
+    rows, cols = (np.floor(part + 1e-6).astype(int) for part in positions(transform, grid))
+    inside = (rows < theirs.shape[1])[:, None] & (cols < theirs.shape[2])[None]
+    expected = theirs[:, rows.clip(max=theirs.shape[1] - 1)][:, :, cols.clip(max=theirs.shape[2] - 1)]
+    covered = inside & (expected[3] > 0)
+    assert (ours[3] == np.where(covered, 255, 0)).all()
+    assert (ours[:3] == np.where(covered, expected[:3], 0)).all()
+    # An oblong pixel was copied at most once more or less: the area seen is that of the node.
+    assert covered.sum() * grid.pixel_m**2 == pytest.approx(
+        (theirs[3] > 0).sum() * transform.a * -transform.e, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("kind", ["dsm", "dtm"])
+def test_heights_are_the_nodes_and_holes_stay_holes(run: RunResult, shared_data: Path, kind: str) -> None:
+    path = shared_data / f"odm_products/node_task/odm_dem/{kind}.tif"
+    with Raster(run.products[kind].file(f"{kind}.tif")) as raster:
+        expected = resampled(path, raster.grid)
+        ours = raster.band(kind)
+    assert (np.isnan(ours) == np.isnan(expected)).all()
+    assert 0.3 < np.isfinite(ours).mean() < 1
+    assert np.nanmax(np.abs(ours - expected)) < 2e-4  # float32 at 1800 m
+    assert np.nanmin(ours) > 1000
+
+
+def test_poses_and_points_are_the_nodes(run: RunResult, shared_data: Path) -> None:
+    source = shared_data / "odm_products/node_task"
+    features = json.loads((source / "odm_report/shots.geojson").read_text())["features"]
+    ours = json.loads(run.products["reconstruction"].file("shots.geojson").read_text())["features"]
+    assert len(ours) == len(features) == 9
+    for mine, theirs in zip(ours, features, strict=True):
+        assert mine["properties"]["filename"] == theirs["properties"]["filename"]
+        assert mine["properties"]["translation"] == pytest.approx(theirs["properties"]["translation"], abs=1e-6)
+        assert mine["geometry"]["coordinates"] == pytest.approx(theirs["geometry"]["coordinates"], abs=1e-7)
+    with (
+        laspy.open(source / "odm_georeferencing/odm_georeferenced_model.laz") as theirs,
+        laspy.open(run.products["point_cloud"].file("cloud.laz")) as mine,
+    ):
+        assert mine.header.point_count == theirs.header.point_count
+        assert (mine.read().xyz == theirs.read().xyz).all()
+
+
+@pytest.mark.parametrize("kind", ["dsm", "dtm"])
+def test_heights_of_brighton_beach_are_those_of_odm(shared_data: Path, tmp_path: Path, kind: Any) -> None:
+    assets = shared_data / "odm_products/brighton_beach"
+    grid = flight_grid(assets)
+    assert grid.crs == "EPSG:32615"
+    make_surface(assets, grid, tmp_path, kind=kind)
+    expected = resampled(assets / f"odm_dem/{kind}.tif", grid)
+    with Raster(tmp_path / f"{kind}.tif") as raster:
+        ours = raster.band(kind)
+    assert (np.isnan(ours) == np.isnan(expected)).all()
+    assert np.nanmax(np.abs(ours - expected)) < 5e-5  # float32 at 200 m
