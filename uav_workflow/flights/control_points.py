@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.ground import GroundControlPoint, ImageMark
 from uav_workflow.findings import Finding, error, warning
+from uav_workflow.flights.control_checks import LEAST_MARKS, LEAST_POINTS
 from uav_workflow.flights.crs import is_degrees, parse_crs
 from uav_workflow.flights.names import by_file_name, which_is_meant
 from uav_workflow.flights.text import read_text
 from uav_workflow.flights.wording import counted, listed
-
-_LEAST_MARKS = 3
-_LEAST_POINTS = 3
 
 
 def read_control_points(
@@ -26,7 +24,7 @@ def read_control_points(
     The first line names the CRS, each other line reads ``x y z px py image [name] [extras…]``; a point whose extras
     contain ``check`` is a check point. Pixels are taken as written. Findings: ``control-points-invalid``,
     ``control-point-line``, ``control-point-photo``, ``control-point-mark``, ``control-point-marks``,
-    ``control-points-few``, ``control-points-unit``.
+    ``control-point-places``, ``control-points-few``, ``control-points-unit``.
     """
     text = read_text(path, where)
     findings = list(text.findings)
@@ -45,6 +43,9 @@ def read_control_points(
         findings += found
         if parsed is not None:
             key, mark, is_check = parsed
+            if any(known.image == mark.image for known in marks[key]):
+                findings.append(_twice(key[0], mark, f"{where}:{n}"))
+                continue
             marks[key].append(mark)
             if is_check:
                 checks.add(key)
@@ -54,7 +55,7 @@ def read_control_points(
         )
         for key, found in marks.items()
     )
-    return points, findings + _enough(points, where)
+    return points, findings + _one_place_a_name(points, where) + _enough(points, where)
 
 
 _Parsed = tuple[tuple[str, float, float, float], ImageMark, bool]
@@ -81,13 +82,29 @@ def _line(line: str, at: str, images: dict[str, BandImage]) -> tuple[_Parsed | N
     return ((label, x, y, z), ImageMark(image=image.name, x=px, y=py), is_check), []
 
 
-def _unit(crs: str, where: str) -> list[Finding]:
-    if is_degrees(crs):
+def _twice(name: str, mark: ImageMark, at: str) -> Finding:
+    message = f"{name} is marked a second time in {mark.image}; the line is not used"
+    return warning("control-point-mark", at, message, "keep one of the two marks")
+
+
+def _one_place_a_name(points: Sequence[GroundControlPoint], where: str) -> list[Finding]:
+    """``control-point-places``: one name at several places is two points with few marks, or a slip of the pen."""
+    places = Counter(point.name for point in points)
+    several = [name for name, count in places.items() if count > 1]
+    if not several:
         return []
+    message = f"{counted(len(several), 'name', 'have')} more than one position ({listed(several)})"
+    hint = "write the same x y z on every line of a point, or give each point a name of its own"
+    return [warning("control-point-places", where, message, hint)]
+
+
+def _unit(crs: str, where: str) -> list[Finding]:
     from pyproj import CRS
 
-    unit = CRS.from_user_input(crs).axis_info[0].unit_name
-    if unit in ("metre", "meter", "m"):
+    units = [axis.unit_name for axis in CRS.from_user_input(crs).axis_info]
+    lengths = units[2:] if is_degrees(crs) else units
+    unit = next((unit for unit in lengths if unit not in ("metre", "meter", "m")), None)
+    if unit is None:
         return []
     message = f"the CRS counts in {unit}; nodes take heights in metres and tilt the model"
     return [error("control-points-unit", where, message, "transform the points into a CRS in metres")]
@@ -97,13 +114,16 @@ def _enough(points: Sequence[GroundControlPoint], where: str) -> list[Finding]:
     if not points:
         return [error("control-points-invalid", where, "no line can be used", "correct the file or remove it")]
     findings = []
-    weak = [point.name for point in points if len(point.marks) < _LEAST_MARKS]
+    weak = [point.name for point in points if len(point.marks) < LEAST_MARKS]
     if weak:
-        message = f"{counted(len(weak), 'point', 'are')} marked in fewer than {_LEAST_MARKS} photos ({listed(weak)})"
+        message = f"{counted(len(weak), 'point', 'are')} marked in fewer than {LEAST_MARKS} photos ({listed(weak)})"
         findings.append(warning("control-point-marks", where, message, "mark every point in 3 photos or more"))
     used = sum(not point.is_check for point in points)
-    if used < _LEAST_POINTS:
-        message = f"{counted(used, 'control point')} besides check points; {_LEAST_POINTS} are the least, 5 are good"
+    if used < LEAST_POINTS:
+        message = (
+            f"{counted(used, 'control point')} besides check points; {LEAST_POINTS} are the least, 5 are good; "
+            "the block is placed by GPS, and they only measure it"
+        )
         findings.append(
             warning("control-points-few", where, message, "mark more points, or turn check points into control")
         )

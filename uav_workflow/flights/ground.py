@@ -10,6 +10,7 @@ from pathlib import Path
 from uav_workflow.domain.flight import BandImage, Capture, FlightDetails, FlightGeometry
 from uav_workflow.domain.ground import GroundControlPoint, GroundObservation, Plot, ReferenceTarget
 from uav_workflow.findings import Finding
+from uav_workflow.flights.control_checks import check_control
 from uav_workflow.flights.control_points import read_control_points
 from uav_workflow.flights.ground_checks import check_observations, check_plots, check_points, flown_area
 from uav_workflow.flights.notes import Notes
@@ -60,6 +61,8 @@ def read_ground(
         observations = notes.take(read_observations(path, path.name))
     area = flown_area(captures, geometry)
     notes += check_points(points, targets, area, geometry.crs)
+    if path := files.get("control_points"):
+        notes += check_control(points, captures, geometry, path.name)
     if path := files.get("plots"):
         notes += check_plots(plots, area, geometry.crs, path.name)
     if path := files.get("observations"):

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from uav_workflow.domain.flight import Capture, FlightGeometry
+from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.findings import Finding, error, info, warning
+from uav_workflow.flights.control_checks import LEAST_MARKS, LEAST_POINTS, can_place, placing_points
 from uav_workflow.flights.geometry import local_positions
 from uav_workflow.flights.wording import counted, listed
 
@@ -18,17 +20,32 @@ _LINK = 10.0
 _ALTITUDE_SPREAD = 0.25
 
 
-def check_gps(captures: Sequence[Capture]) -> list[Finding]:
-    """``no-gps``: an error when no photo has a position, a warning when some have none."""
+def check_gps(captures: Sequence[Capture], points: Sequence[GroundControlPoint] = ()) -> list[Finding]:
+    """``no-gps``: an error when no photo has a position and no control points place the block, else a warning.
+
+    Parameters
+    ----------
+    points : sequence of GroundControlPoint
+        Surveyed points with their marks.
+    """
     without = [capture.primary.name for capture in captures if capture.position is None]
     if not without:
         return []
-    if len(without) == len(captures):
-        message = "no photo has a GPS position"
-        hint = "add positions as geo.txt, or copy the original files: messengers and editors remove GPS tags"
-        return [error("no-gps", "images", message, hint)]
-    message = f"{len(without)} of {len(captures)} photos have no GPS position"
-    return [warning("no-gps", listed(without), message, "they are placed by their pictures alone, or not at all")]
+    if len(without) < len(captures):
+        message = f"{len(without)} of {len(captures)} photos have no GPS position"
+        return [warning("no-gps", listed(without), message, "they are placed by their pictures alone, or not at all")]
+    message = "no photo has a GPS position"
+    if can_place(points):
+        usable = counted(len(placing_points(points)), "control point")
+        hint = "not every node can do this; GSD, overlap and area can't be told before the run"
+        return [warning("no-gps", "images", f"{message}; {usable} place the block", hint)]
+    if points:
+        message += (
+            f"; the control points can't place them: {len(placing_points(points))} are marked in {LEAST_MARKS} photos "
+            f"or more, {LEAST_POINTS} are the least, and not in one line"
+        )
+    hint = "add positions as geo.txt, or copy the original files: messengers and editors remove GPS tags"
+    return [error("no-gps", "images", message, f"{hint}; or survey and mark control points (gcp_list.txt)")]
 
 
 def without_far_photos(captures: Sequence[Capture]) -> tuple[tuple[Capture, ...], list[Finding]]:

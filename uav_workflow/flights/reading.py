@@ -116,6 +116,7 @@ def read_flight(
     memory.save()
     day = found.details.date or photos.day
     ground = notes.take(read_ground(found.files, found.details, survey.captures, geometry, day))
+    notes += places.check_gps(survey.captures, ground.control_points)
     published = notes.take(_campaign(found.files))
     if has_errors(notes):
         return None, notes
@@ -233,7 +234,6 @@ def _profile(details: FlightDetails, images: Sequence[BandImage]) -> tuple[Senso
 
 def _check_survey(survey: Sequence[Capture], details: FlightDetails, geometry: FlightGeometry) -> list[Finding]:
     return [
-        *places.check_gps(survey),
         *cameras.check_sizes(survey),
         *cameras.check_orientation(survey),
         *cameras.check_oblique(survey),

@@ -15,7 +15,7 @@ def gcp_lines(count: int, names: FlightFolder, **changes: str) -> str:
     lines = [changes.get("crs", CRS)]
     for point in range(count):
         for photo in range(3):
-            x, y = east + 3 * point, north + 2 * point
+            x, y = east + 3 * point, north + (2 * point if changes.get("places") == "in line" else 7 * (point % 2))
             image = Path(names.name(photo)).name
             extra = " check" if point == 0 else ""
             lines.append(f"{x:.3f} {y:.3f} 3000.0 {20 + point} {30 + photo} {image} gcp{point}{extra}")
@@ -32,6 +32,95 @@ def test_control_points_and_check_points(ground: FlightFolder, checked: Checker)
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "EPSG:32647",
+        "epsg:32647",
+        "32647",
+        "WGS84 UTM 47N",
+        "WGS84 UTM 47 N",
+        "WGS 84 / UTM zone 47N",
+        "+proj=utm +zone=47 +datum=WGS84 +units=m +no_defs",
+        "+proj=utm +zone=47 +datum=WGS84 +units=m +no_defs +type=crs",
+        "urn:ogc:def:crs:EPSG::32647",
+    ],
+)
+def test_the_first_line_names_the_crs_in_many_ways(ground: FlightFolder, checked: Checker, line: str) -> None:
+    from uav_workflow.photogrammetry.survey_points import surveyed_in
+
+    ground.text("gcp_list.txt", gcp_lines(4, ground, crs=line))
+    assert checked(ground.path) == {}
+    point = read(ground.path).control_points[1]
+    assert surveyed_in(point, CRS) == pytest.approx([point.x, point.y, point.z], abs=1e-6)
+
+
+@pytest.mark.parametrize("line", ["EPSG:6360", "EPSG:2264", "+proj=utm +zone=47 +datum=WGS84 +units=us-ft"])
+def test_lengths_that_are_no_metres_are_refused(ground: FlightFolder, checked: Checker, line: str) -> None:
+    ground.text("gcp_list.txt", gcp_lines(4, ground, crs=line))
+    assert {"control-points-unit", "control-points-invalid"} & checked(ground.path).keys()
+
+
+@pytest.mark.parametrize(
+    ("z", "code", "level"),
+    [
+        ("3012.5", None, ""),
+        ("3140.0", None, ""),
+        ("9842.5", "control-points-feet", "error"),
+        ("30.0", "control-points-height", "warning"),
+        ("0", "control-points-height", "warning"),
+    ],
+)
+def test_heights_in_another_unit_or_of_another_place(
+    ground: FlightFolder, checked: Checker, z: str, code: str | None, level: str
+) -> None:
+    """The photos lie at 3040 m, 40 m above the ground; geoid and ellipsoid are up to 106 m apart."""
+    ground.text("gcp_list.txt", gcp_lines(4, ground).replace(" 3000.0 ", f" {z} "))
+    found = checked(ground.path)
+    assert {name: finding.level for name, finding in found.items()} == ({code: level} if code else {})
+
+
+def test_control_points_in_one_line(ground: FlightFolder, checked: Checker) -> None:
+    ground.text("gcp_list.txt", gcp_lines(4, ground, places="in line"))
+    assert set(checked(ground.path)) == {"control-points-in-line"}
+
+
+def test_no_check_point_is_said(ground: FlightFolder, checked: Checker) -> None:
+    ground.text("gcp_list.txt", gcp_lines(5, ground).replace(" check", ""))
+    assert {name: finding.level for name, finding in checked(ground.path).items()} == {"check-points-none": "info"}
+
+
+@pytest.mark.parametrize("without", [12, 3])
+def test_photos_without_gps_are_placed_by_control_points(ground: FlightFolder, checked: Checker, without: int) -> None:
+    for index in range(without):
+        ground.change(index, gps=False)
+    ground.write()
+    ground.text("gcp_list.txt", gcp_lines(4, ground))
+    found = checked(ground.path)
+    assert found["no-gps"].level == "warning"
+    assert not [finding for finding in found.values() if finding.level == "error"]
+    flight = read(ground.path)
+    assert sum(capture.position is None for capture in flight.captures) == without
+    from uav_workflow.flights.geometry import survey_crs
+
+    assert survey_crs(flight) == CRS
+
+
+@pytest.mark.parametrize(("old", "new"), [("gcp3\n", "gcp3 check\n"), ("DJI_0003.JPG gcp2", "DJI_0002.JPG gcp9")])
+def test_too_few_control_points_do_not_place_a_flight_without_gps(
+    ground: FlightFolder, checked: Checker, old: str, new: str
+) -> None:
+    ground.change_all(gps=False)
+    ground.write()
+    text = gcp_lines(4, ground)
+    assert old in text
+    ground.text("gcp_list.txt", text.replace(old, new))
+    found = checked(ground.path)["no-gps"]
+    assert found.level == "error"
+    assert "2 are marked in 3 photos" in found.message
+    assert "gcp_list.txt" in found.hint
+
+
+@pytest.mark.parametrize(
     ("old", "new", "code"),
     [
         (CRS, "local grid", "control-points-invalid"),
@@ -42,6 +131,8 @@ def test_control_points_and_check_points(ground: FlightFolder, checked: Checker)
         ("3000.0 21", "3000,0 21", "control-point-line"),
         ("DJI_0003.JPG gcp1", "DJI_0002.JPG gcp9", "control-point-marks"),
         ("gcp2\n", "gcp2 check\n", "control-points-few"),
+        ("3000.0 21 30", "3001.0 21 30", "control-point-places"),
+        ("DJI_0002.JPG gcp1", "DJI_0001.JPG gcp1", "control-point-mark"),
     ],
 )
 def test_faults_of_control_points(ground: FlightFolder, checked: Checker, old: str, new: str, code: str) -> None:
