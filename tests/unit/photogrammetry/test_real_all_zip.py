@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import time
@@ -23,6 +24,7 @@ from scipy import ndimage
 from tasks.running import RunResult, run_flight
 from uav_workflow.domain.grid import Grid
 from uav_workflow.photogrammetry.flight_grid import flight_grid
+from uav_workflow.photogrammetry.poses import read_poses
 from uav_workflow.photogrammetry.surface import make_surface
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.recipe import load_recipe
@@ -52,17 +54,19 @@ def degrees(value: float) -> tuple[IFDRational, ...]:
     )
 
 
-def photograph(path: Path, row: dict[str, Any], number: int) -> None:
-    """A small photo with the name, time and place the node's images.json tells."""
+def photograph(path: Path, row: dict[str, Any], number: int, *, with_gps: bool = True) -> None:
+    """A photo with the name, size, time and place the node's images.json tells."""
     exif = Image.Exif()
     exif[271], exif[272] = row["camera_make"], row["camera_model"]
     exif.get_ifd(0x8769)[36867] = time.strftime("%Y:%m:%d %H:%M:%S", time.gmtime(row["utc_time"] / 1000))
-    gps = exif.get_ifd(0x8825)
-    gps[1], gps[2], gps[3], gps[4] = "N", degrees(row["latitude"]), "E", degrees(row["longitude"])
-    gps[5], gps[6] = b"\x00", IFDRational(round(row["altitude"] * 1000), 1000)
-    grey = np.random.default_rng(number).integers(60, 180, (120, 160), dtype=np.uint8)
+    if with_gps:
+        gps = exif.get_ifd(0x8825)
+        gps[1], gps[2], gps[3], gps[4] = "N", degrees(row["latitude"]), "E", degrees(row["longitude"])
+        gps[5], gps[6] = b"\x00", IFDRational(round(row["altitude"] * 1000), 1000)
+    grey = np.random.default_rng(number).integers(60, 180, (row["height"] // 10, row["width"] // 10), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.repeat(grey[..., None], 3, axis=2)).save(path, exif=exif, quality=90)
+    picture = Image.fromarray(np.repeat(grey[..., None], 3, axis=2)).resize((row["width"], row["height"]))
+    picture.save(path, exif=exif, quality=80)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,44 @@ def served() -> Iterator[FakeNode]:
     node.shutdown()
     thread.join()
     node.server_close()
+
+
+OFFS = {"C1": (0.03, -0.02, 0.05), "C2": (0.01, 0.04, -0.03), "G1": (0, 0, 0), "G2": (0.02, 0, 0), "G3": (0, 0, 0.01)}
+"""Found minus surveyed of points by name; C are check points. Survey and photos disagree by so much, metres."""
+
+
+def survey(source: Path, path: Path) -> None:
+    """gcp_list.txt of points on the node's own DSM, marked where its cameras see them."""
+    reconstruction, _ = read_poses(source)
+    with rasterio.open(source / "odm_dem/dsm.tif") as dsm:
+        heights, transform = dsm.read(1), dsm.transform
+    lines = ["WGS84 UTM 32N"]
+    for (name, off), (row, col) in zip(
+        OFFS.items(), ((200, 270), (250, 330), (160, 200), (240, 180), (180, 360)), strict=True
+    ):
+        place = np.array([*(transform @ (col + 0.5, row + 0.5)), heights[row, col]])
+        noted = " ".join(f"{value:.4f}" for value in place - off)
+        for shot in reconstruction.shots:
+            camera = reconstruction.cameras[shot.camera_id]
+            x, y = camera.project(shot.to_camera(place[None] - [*reconstruction.offset, 0.0]))[0]
+            if 0 < x < camera.width and 0 < y < camera.height:
+                extra = " check" if name.startswith("C") else ""
+                lines.append(f"{noted} {x:.4f} {y:.4f} {shot.image} {name}{extra}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def surveyed_run(shared_data: Path, served: FakeNode, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """The same photos without GPS, with surveyed points instead."""
+    source = shared_data / "odm_products/node_task"
+    served.zip = zipped(source, json.loads((source / "log.json").read_text())["totalTime"])
+    folder = tmp_path_factory.mktemp("surveyed") / "alp"
+    for number, row in enumerate(json.loads((source / "images.json").read_text())):
+        photograph(folder / "images" / row["filename"], row, number, with_gps=False)
+    survey(source, folder / "gcp_list.txt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UAV_NODE", str(served.address))
+        return run_flight(folder, tmp_path_factory.mktemp("workspace"), load_recipe(), until="dsm")
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +218,37 @@ def test_poses_and_points_are_the_nodes(run: RunResult, shared_data: Path) -> No
     ):
         assert mine.header.point_count == theirs.header.point_count
         assert (mine.read().xyz == theirs.read().xyz).all()
+
+
+def test_photos_without_gps_run_with_control_points_and_check_points_stay_here(
+    surveyed_run: RunResult, served: FakeNode
+) -> None:
+    assert surveyed_run.complete, surveyed_run.failures
+    assert [finding.level for finding in surveyed_run.findings if finding.code == "no-gps"] == ["warning"]
+    sent = {name: content for task in served.tasks.values() for name, content in task.files if name.endswith(".txt")}
+    head, *lines = sent["gcp_list.txt"].decode().splitlines()
+    assert head == "EPSG:32632"
+    assert {line.split()[6] for line in lines} == {"G1", "G2", "G3"}
+    assert "check" not in sent["gcp_list.txt"].decode()
+
+
+def test_the_real_cameras_give_back_what_the_survey_was_moved_by(surveyed_run: RunResult) -> None:
+    product = surveyed_run.products["reconstruction"]
+    with product.file("check_points.csv").open(encoding="utf-8", newline="") as stream:
+        rows = {row["name"]: row for row in csv.DictReader(stream)}
+    for name, off in OFFS.items():
+        assert [float(rows[name][key]) for key in ("dx_m", "dy_m", "dz_m")] == pytest.approx(off, abs=2e-3)
+    facts: Any = product.facts
+    checks = np.array([off for name, off in OFFS.items() if name.startswith("C")])
+    assert facts["check_points"]["n"] == 2
+    assert facts["check_points"]["rmse_z_m"] == pytest.approx(np.sqrt((checks[:, 2] ** 2).mean()), abs=2e-3)
+    assert facts["control_points"]["n"] == 3
+    # This task was run without control points, and its stats.json says so.
+    assert facts["control_points_used"] is False
+    assert "control-points-not-used" in {finding.code for finding in product.findings}
+    dsm: Any = surveyed_run.products["dsm"].facts
+    assert dsm["n_z_dsm"] == 2
+    assert dsm["rmse_z_dsm_m"] == pytest.approx(facts["check_points"]["rmse_z_m"], abs=0.02)
 
 
 @pytest.mark.parametrize("kind", ["dsm", "dtm"])
