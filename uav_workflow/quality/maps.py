@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,8 +37,10 @@ class MapStyle:
     """Draw as relief: hillshade under transparent colours."""
 
 
-def draw_map(path: Path, style: MapStyle, plots: Sequence[Plot] = ()) -> str:
-    """Draw a raster as a data URI (JPEG for pictures, PNG for maps)."""
+def draw_map(
+    path: Path, style: MapStyle, plots: Sequence[Plot] = (), overlay: Callable[[Axes], None] | None = None
+) -> str:
+    """Draw a raster as a data URI, and over it the plots and whatever else ``overlay`` adds, in the raster's CRS."""
     view = preview(path, 1100)
     figure, axes = _canvas(view)
     if style.band is None:
@@ -46,6 +48,8 @@ def draw_map(path: Path, style: MapStyle, plots: Sequence[Plot] = ()) -> str:
     else:
         _draw_values(figure, axes, view, style)
     _draw_plots(axes, plots, view.crs)
+    if overlay is not None:
+        overlay(axes)
     _draw_scale_bar(axes, view.bounds)
     axes.set_title(style.title, fontsize=11, loc="left")
     return as_data_uri(figure)
