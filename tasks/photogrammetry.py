@@ -46,7 +46,7 @@ class NodeTask(ProductTask):
 
     kind = "node_task"
     sections = ("photogrammetry",)
-    roles = ("positions", "control_points")
+    roles = ("positions", "adjusting_points")
     resources = {"node": 1}  # noqa: RUF012 - luigi reads a plain dictionary
 
     @classmethod

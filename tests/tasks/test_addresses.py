@@ -64,8 +64,15 @@ def test_a_corrected_harvest_table_touches_the_plots_and_what_follows(tmp_path: 
 
 
 def test_control_points_touch_the_node_task_and_everything_made_of_it(tmp_path: Path) -> None:
-    surveyed = replace(RECORD, inputs={**RECORD.inputs, "control_points": ["dd"]})
+    surveyed = replace(RECORD, inputs={**RECORD.inputs, "control_points": ["dd"], "adjusting_points": ["ee"]})
     assert changed(addresses(scope(tmp_path)), addresses(scope(tmp_path, surveyed))) == {"node_task", *KINDS}
+
+
+def test_check_points_do_not_make_a_node_work_again(tmp_path: Path) -> None:
+    checked = replace(RECORD, inputs={**RECORD.inputs, "control_points": ["dd"]})
+    touched = changed(addresses(scope(tmp_path)), addresses(scope(tmp_path, checked)))
+    assert {"reconstruction", "dsm", "report"} <= touched
+    assert {"node_task", "orthomosaic", "dtm", "indices"}.isdisjoint(touched)
 
 
 @pytest.mark.parametrize(

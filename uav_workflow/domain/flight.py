@@ -195,7 +195,8 @@ class InputFile:
     """A file of the folder that is no photo: its role decides which products it touches."""
 
     role: str
-    """One of flight, campaign, control_points, positions, targets, plots, observations."""
+    """One of flight, campaign, control_points, positions, targets, plots, observations; adjusting_points is the part
+    of the control points that a node adjusts to, and its digest that of the part."""
     path: Path
     sha256: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,6 +57,19 @@ def read_control_points(
         for key, found in marks.items()
     )
     return points, findings + _one_place_a_name(points, where) + _enough(points, where)
+
+
+def adjusting_digest(points: Sequence[GroundControlPoint]) -> str | None:
+    """SHA-256 of the control points, check points left out; None without any.
+
+    It names what a node is sent: a check point that is added or corrected later does not make it work again.
+    """
+    rows = sorted(
+        (point.name, point.crs, point.x, point.y, point.z, [(mark.image, mark.x, mark.y) for mark in point.marks])
+        for point in points
+        if not point.is_check
+    )
+    return hashlib.sha256(repr(rows).encode()).hexdigest() if rows else None
 
 
 _Parsed = tuple[tuple[str, float, float, float], ImageMark, bool]

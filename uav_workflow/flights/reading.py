@@ -22,6 +22,7 @@ from uav_workflow.findings import Finding, error, has_errors, warning
 from uav_workflow.flights import cameras, clock, places
 from uav_workflow.flights.campaign import read_campaign
 from uav_workflow.flights.captures import group_captures
+from uav_workflow.flights.control_points import adjusting_digest
 from uav_workflow.flights.details import read_details
 from uav_workflow.flights.digests import digests_of, flight_id, sha256_of
 from uav_workflow.flights.folder import find_files, find_flight_file, find_photos, missing_folders
@@ -141,13 +142,22 @@ def _assembled(
         panel_captures=survey.panels,
         geometry=geometry,
         photo_digests={image.name: photos.digests[image.path] for image in photos.images},
-        inputs=tuple(InputFile(role=role, path=path, sha256=sha256_of(path)) for role, path in folder.files.items()),
+        inputs=_inputs(folder.files, ground),
         control_points=ground.control_points,
         targets=ground.targets,
         plots=ground.plots,
         observations=ground.observations,
         campaign=campaign,
     )
+
+
+def _inputs(files: Mapping[str, Path], ground: Ground) -> tuple[InputFile, ...]:
+    """Files by role; the control points of gcp_list.txt count twice, without their check points for the node."""
+    inputs = [InputFile(role=role, path=path, sha256=sha256_of(path)) for role, path in files.items()]
+    adjusting = adjusting_digest(ground.control_points)
+    if adjusting is not None:
+        inputs.append(InputFile(role="adjusting_points", path=files["control_points"], sha256=adjusting))
+    return tuple(inputs)
 
 
 def _read_images(

@@ -31,6 +31,24 @@ def test_control_points_and_check_points(ground: FlightFolder, checked: Checker)
     assert points[1].marks[2].image == ground.name(2)
 
 
+def test_the_part_a_node_adjusts_to_has_a_digest_of_its_own(ground: FlightFolder) -> None:
+    def digests(text: str) -> dict[str, str]:
+        ground.text("gcp_list.txt", text)
+        return {file.role: file.sha256 for file in read(ground.path).inputs}
+
+    text = gcp_lines(5, ground)
+    first = digests(text)
+    for change in (text.replace("20 30 DJI_0001.JPG gcp0", "21 30 DJI_0001.JPG gcp0"), text + "# seen twice\n"):
+        assert change != text
+        again = digests(change)
+        assert again["control_points"] != first["control_points"]
+        assert again["adjusting_points"] == first["adjusting_points"]
+    assert digests(text.replace("21 30", "21.5 30"))["adjusting_points"] != first["adjusting_points"]
+    assert "adjusting_points" not in digests(
+        "\n".join(line for line in text.splitlines() if "gcp" not in line or "check" in line)
+    )
+
+
 @pytest.mark.parametrize(
     "line",
     [
