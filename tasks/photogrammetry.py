@@ -184,7 +184,7 @@ def image_names(flight: Flight) -> dict[str, str]:
 def band_names(flight: Flight) -> list[str]:
     """Bands the orthophoto of a flight must have."""
     names = {image.band.name for capture in flight.captures for image in capture.images}
-    return ["red", "green", "blue"] if names == {"RGB"} else sorted(names)
+    return ["red", "green", "blue"] if names == {"RGB"} else sorted(names - {"RGB"})
 
 
 def upload_names(names: list[str]) -> dict[str, str]:

@@ -97,7 +97,7 @@ def _crs(name: str, raster: NodeRaster, expected: str | None) -> list[Finding]:
 def _empty(name: str, raster: NodeRaster) -> list[Finding]:
     from shapely import box
 
-    if raster.valid_share(box(*raster.bounds)) > 0:
+    if raster.coverage(box(*raster.bounds)).share > 0:
         return []
     return [error("product-empty", name, "holds no valid pixel", "read task_output.txt, and run the task again")]
 

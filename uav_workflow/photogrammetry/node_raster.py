@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
+from scipy import ndimage
 
 from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.errors import RasterError
@@ -45,6 +46,25 @@ class _Axis:
         edge = (np.asarray(centres_m, np.float64) - origin_m) / step_m
         nearest = np.floor(edge + EDGE).astype(np.int64)
         return cls(nearest, edge - 0.5, (nearest >= 0) & (nearest < size))
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What of an area is valid.
+
+    Attributes
+    ----------
+    share : float
+        Of the area.
+    hole_m2 : float
+        Largest connected part of the area inside the raster that is not valid.
+    hole_at : (x, y) or None
+        Its middle; None without a hole.
+    """
+
+    share: float
+    hole_m2: float
+    hole_at: tuple[float, float] | None
 
 
 class NodeRaster:
@@ -155,8 +175,8 @@ class NodeRaster:
         band: NDArray[Any] = self._dataset.read(self.indexes[0], window=window)
         return band > 0
 
-    def valid_share(self, area: Any, side: int = 1024) -> float:
-        """Share of a polygon (in the raster's CRS) that is valid, looked at on at most ``side`` pixels a side."""
+    def coverage(self, area: Any, side: int = 1024) -> Coverage:
+        """How much of a polygon (in the raster's CRS) is valid, looked at on at most ``side`` pixels a side."""
         from rasterio.features import geometry_mask
 
         height, width = (min(side, n) for n in self.shape)
@@ -165,13 +185,19 @@ class NodeRaster:
         inside = geometry_mask([area], (height, width), thinned, invert=True)
         rows = ((np.arange(height) + 0.5) * self.shape[0] / height).astype(int)
         cols = ((np.arange(width) + 0.5) * self.shape[1] / width).astype(int)
-        seen = 0
-        for row, wanted in zip(rows, inside, strict=True):
-            if wanted.any():
-                valid = self._valid(Window(0, int(row), self.shape[1], 1), None)
-                seen += int((valid[0][cols] & wanted).sum())
-        cell = (x_max - x_min) * (y_max - y_min) / (height * width)
-        return float(min(seen * cell / area.area, 1.0))
+        seen = np.zeros_like(inside)
+        for index, row in enumerate(rows):
+            if inside[index].any():
+                seen[index] = self._valid(Window(0, int(row), self.shape[1], 1), None)[0][cols]
+        cell_m2 = (x_max - x_min) * (y_max - y_min) / (height * width)
+        share = float(min((seen & inside).sum() * cell_m2 / area.area, 1.0))
+        labels, count = ndimage.label(inside & ~seen)
+        if not count:
+            return Coverage(share, 0.0, None)
+        sizes = np.bincount(labels.ravel())[1:]
+        row_at, col_at = np.argwhere(labels == sizes.argmax() + 1).mean(axis=0) + 0.5
+        x, y = thinned @ (float(col_at), float(row_at))
+        return Coverage(share, float(sizes.max() * cell_m2), (float(x), float(y)))
 
     def _valid(self, window: Window, source: NDArray[Any] | None) -> Bool:
         if self.validity == "alpha":

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from uav_workflow.domain.product import Json
 from uav_workflow.errors import NotMade, RasterError
 from uav_workflow.findings import Finding, error, info, warning
+from uav_workflow.flights.crs import WGS84, transformer
 from uav_workflow.photogrammetry.console import check_console
 from uav_workflow.photogrammetry.expected import check_products, discard_unasked
 from uav_workflow.photogrammetry.layout import DSM, IMAGES, ORTHOPHOTO, STATS, asset, read_json
-from uav_workflow.photogrammetry.node_raster import NodeRaster
+from uav_workflow.photogrammetry.node_raster import Coverage, NodeRaster
 
 if TYPE_CHECKING:
     from uav_workflow.domain.reconstruction import Reconstruction
@@ -142,20 +143,26 @@ def _check_covered(assets: Path, reconstruction: Reconstruction, limits: Thresho
             with NodeRaster(path) as raster:
                 if raster.crs != reconstruction.crs:
                     continue
-                share = raster.valid_share(hull)
+                coverage = raster.coverage(hull)
         except RasterError:
             continue
-        if share < limits.covered_warning:
-            make = error if share < limits.covered_error else warning
-            findings.append(
-                make(
-                    "coverage-low",
-                    name,
-                    f"covers {share:.0%} of the area between the camera positions, {limits.covered_warning:.0%} is due",
-                    "holes come from too little overlap, moving plants or water; fly with more overlap",
-                )
+        if coverage.share < limits.covered_warning:
+            make = error if coverage.share < limits.covered_error else warning
+            message = (
+                f"covers {coverage.share:.0%} of the area between the camera positions, "
+                f"{limits.covered_warning:.0%} is due{_hole(coverage, reconstruction.crs)}"
             )
+            hint = "holes come from too little overlap, moving plants or water; fly with more overlap"
+            findings.append(make("coverage-low", name, message, hint))
     return findings
+
+
+def _hole(coverage: Coverage, crs: str) -> str:
+    """Where to look for the largest hole."""
+    if coverage.hole_at is None:
+        return ""
+    lon, lat = transformer(crs, WGS84).transform(*coverage.hole_at)
+    return f"; the largest hole has {coverage.hole_m2:.0f} m2, around {lat:.5f}, {lon:.5f}"
 
 
 def _check_parts(assets: Path) -> list[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import odm_files
 import pytest
+from pyproj import Transformer
 
 from uav_workflow.photogrammetry.verification import Thresholds, discard_unasked, verify
 
@@ -148,6 +149,11 @@ def test_holes_between_the_cameras(assets: Path) -> None:
     assert [finding.where for finding in found] == ["odm_orthophoto/odm_orthophoto.tif"]
     # Hull from x = 0.2 to 2.8, picture from 1.0 on.
     assert f"{1.8 / 2.6:.0%}" in found[0].message
+    # The hole is 0.8 m wide and 1.6 m high, its middle 0.6 m east and 1 m south of the corner.
+    lon, lat = Transformer.from_crs("EPSG:32632", "EPSG:4326", always_xy=True).transform(
+        odm_files.X0 + 0.6, odm_files.Y0 - 1.0
+    )
+    assert f"the largest hole has 1 m2, around {lat:.5f}, {lon:.5f}" in found[0].message
 
 
 def test_several_models_are_said(assets: Path) -> None:

@@ -262,3 +262,11 @@ def test_heights_of_brighton_beach_are_those_of_odm(shared_data: Path, tmp_path:
         ours = raster.band(kind)
     assert (np.isnan(ours) == np.isnan(expected)).all()
     assert np.nanmax(np.abs(ours - expected)) < 5e-5  # float32 at 200 m
+
+
+def test_unpacked_files_keep_their_dates(run: RunResult, shared_data: Path) -> None:
+    """Without them nothing would tell a product that an earlier run left in the archive."""
+    (assets,) = run.products["dsm"].path.parent.glob("node_task-*/assets")
+    spent = json.loads((shared_data / "odm_products/node_task/log.json").read_text())["totalTime"]
+    before = (assets / "log.json").stat().st_mtime - (assets / "odm_dem/dsm.tif").stat().st_mtime
+    assert before == pytest.approx(spent / 2, abs=4)
