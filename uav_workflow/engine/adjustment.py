@@ -1,4 +1,4 @@
-"""Bundle adjustment with priors: positions, focal length, principal point and distortion."""
+"""Bundle adjustment with priors: positions, focal length, principal point, distortion and control points."""
 
 from __future__ import annotations
 
@@ -7,17 +7,28 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError
 from scipy.optimize import least_squares
 
-from uav_workflow.engine.collinearity import ROBUST_PX, cross_matrix, derivatives, project, rotation_of
-from uav_workflow.engine.mapping import Block
+from uav_workflow.engine.block import Block, ControlMarks
+from uav_workflow.engine.collinearity import cross_matrix, project, rotation_of
+from uav_workflow.engine.normal_equations import (
+    CameraArrays,
+    System,
+    move_points,
+    reduce_points,
+    residual_cost,
+)
+from uav_workflow.engine.tracks import TrackArrays, Tracks
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 INTRINSICS = ("f", "cx", "cy", "k1", "k2", "k3", "p1", "p2")
+
+ROBUST_POSITION = 2.0
+"""Residual of a position, in its standard deviations, from which its pull no longer grows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +45,13 @@ class AdjustmentPriors:
         Its standard deviation, radians.
     intrinsics, intrinsics_sigma : (m, 8) float arrays
         Expected f, cx, cy, k1, k2, k3, p1, p2 of each camera; a sigma of 0 holds a value fixed.
+    scatter_px : float
+        Scatter of the observations of a usual track: Student's t of this width weighs every track.
     pixel_sigma : float
-        Standard deviation of one observation, pixels. Rolling shutter, refraction and features that move make the
-        errors of one photo alike, so this is larger than the scatter of the residuals.
+        Standard deviation with which an observation of a usual track pulls against the other priors, pixels. Rolling
+        shutter, refraction and features that move make the errors of one photo alike, so this is at least the scatter.
+    control : ControlMarks
+        Surveyed points.
     """
 
     positions: FloatArray
@@ -45,7 +60,9 @@ class AdjustmentPriors:
     down_sigma: float
     intrinsics: FloatArray
     intrinsics_sigma: FloatArray
+    scatter_px: float = 1.0
     pixel_sigma: float = 4.0
+    control: ControlMarks = field(default_factory=ControlMarks.none)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,11 +75,14 @@ class AdjustmentResult:
         Observed minus projected, pixels.
     intrinsics_sigma : (m, 8) float array
         Formal standard deviations after adjustment; 0 where held fixed.
+    control_points : (c, 3) float array
+        Where the block has the surveyed points.
     """
 
     block: Block
     residuals: FloatArray
     intrinsics_sigma: FloatArray
+    control_points: FloatArray
     iterations: int
     converged: bool = field(default=True)
 
@@ -82,57 +102,167 @@ def adjust(
 ) -> AdjustmentResult:
     """Levenberg-Marquardt adjustment of poses, points and intrinsics (Triggs et al., 2000).
 
-    Points are eliminated by the Schur complement; observations are weighted by Cauchy's function of their
-    residual and positions by the pseudo-Huber function, so that wrong matches lose their pull and drifting positions
-    pull no harder than good ones.
+    Tracks are weighted by Student's t of all their residuals together, so that wrong matches, and plants whose look
+    changes with the view, lose their pull; positions by the pseudo-Huber function, so that drifting positions pull no
+    harder than good ones. Surveyed points keep their full weight: who gives them has checked them.
     """
-    free = (priors.intrinsics_sigma > 0).ravel()
-    damping = 1e-4
-    block = _settled(block, priors)
-    cost = _cost(block, priors)
-    converged = False
-    iteration = 0
-    for iteration in range(1, max_iterations + 1):
-        system = _normal_equations(block, priors, free)
-        while True:
-            candidate = _settled(_step(block, system, damping), priors)
-            new_cost = _cost(candidate, priors)
-            if new_cost < cost:
-                break
-            damping *= 10
-            if damping > 1e6:
-                return _result(block, priors, free, iteration, converged=True)
-        gain = (cost - new_cost) / cost
-        block, cost, damping = candidate, new_cost, max(damping / 10, 1e-9)
-        if on_iteration is not None:
-            on_iteration(iteration)
-        if gain < tolerance:
-            converged = True
-            break
-    return _result(block, priors, free, iteration, converged=converged)
+    return _Adjustment(block, priors).run(max_iterations, tolerance, on_iteration)
 
 
-def _result(
-    block: Block, priors: AdjustmentPriors, free: BoolArray, iterations: int, *, converged: bool
-) -> AdjustmentResult:
-    system = _normal_equations(block, priors, free)
-    reduced, _, _ = _reduce(system, 0.0)
-    offset = 6 * len(block.names)
-    covariance = cho_solve(cho_factor(reduced), np.eye(len(reduced))[:, offset:])[offset:]
-    sigma = np.zeros(free.size)
-    sigma[free] = np.sqrt(np.maximum(np.diag(covariance), 0))
-    projected, _ = project(block)
-    return AdjustmentResult(
-        block=block,
-        residuals=block.obs_xy - projected,
-        intrinsics_sigma=sigma.reshape(priors.intrinsics_sigma.shape),
-        iterations=iterations,
-        converged=converged,
-    )
+class _Adjustment:
+    """One adjustment: the state is a block whose last points are the surveyed ones."""
+
+    def __init__(self, block: Block, priors: AdjustmentPriors) -> None:
+        self._priors = priors
+        self._tracks = Tracks.of(block, priors.control)
+        self._free = (priors.intrinsics_sigma > 0).ravel()
+        self._survey = (priors.control.xyz, np.asarray(1 / priors.control.sigma**2))
+        start = replace(block, points=np.concatenate([block.points, priors.control.xyz]))
+        self._state = self._settled(start)
+
+    def run(
+        self, max_iterations: int, tolerance: float, on_iteration: Callable[[int], None] | None
+    ) -> AdjustmentResult:
+        damping, cost = 1e-4, self._cost(self._state)
+        for iteration in range(1, max_iterations + 1):
+            while True:
+                candidate, _ = self._stepped(damping)
+                new_cost = self._cost(candidate) if candidate is not None else np.inf
+                if candidate is not None and new_cost < cost:
+                    break
+                damping *= 10
+                if damping > 1e6:
+                    return self._result(iteration, converged=True)
+            gain = (cost - new_cost) / cost
+            self._state, cost, damping = candidate, new_cost, max(damping / 10, 1e-9)
+            if on_iteration is not None:
+                on_iteration(iteration)
+            if gain < tolerance:
+                return self._result(iteration, converged=True)
+        return self._result(max_iterations, converged=False)
+
+    def _stepped(self, damping: float) -> tuple[Block | None, FloatArray]:
+        """State after one step, and the covariance of the free intrinsics; None where there is no step."""
+        state, system = self._state, self._system(damping)
+        try:
+            pose_step, lens_step, covariance = system.solve(self._free, damping)
+        except LinAlgError:
+            return None, np.zeros((0, 0))
+        points = np.empty_like(state.points)
+        move_points(
+            *self._observed(), state.points, self._survey, self._scales(damping), (pose_step, lens_step), points
+        )
+        steps = pose_step.reshape(-1, 6)[self._tracks.place]
+        moved = replace(
+            state,
+            rotations=rotation_of(steps[:, :3]) @ state.rotations,
+            centres=state.centres + steps[:, 3:],
+            points=points,
+            intrinsics=state.intrinsics + lens_step.reshape(state.intrinsics.shape),
+        )
+        return self._settled(moved), covariance
+
+    def _system(self, damping: float) -> System:
+        state = self._state
+        system = System.empty(self._tracks, len(state.intrinsics))
+        reduce_points(*self._observed(), state.points, self._survey, self._scales(damping), system.arrays)
+        self._add_priors(system)
+        return system
+
+    def _observed(self) -> tuple[TrackArrays, IntArray, CameraArrays]:
+        """Tracks, places and cameras as the compiled functions take them."""
+        return self._tracks.arrays, self._tracks.place, _cameras(self._state)
+
+    def _scales(self, damping: float) -> tuple[float, float, float, float]:
+        priors = self._priors
+        return priors.scatter_px, priors.pixel_sigma, priors.control.sigma_px, damping
+
+    def _result(self, iterations: int, *, converged: bool) -> AdjustmentResult:
+        _, covariance = self._stepped(0.0)
+        sigma = np.zeros(self._free.size)
+        if len(covariance):
+            sigma[self._free] = np.sqrt(np.diag(covariance))
+        surveyed = self._tracks.surveyed
+        block = replace(self._state, points=self._state.points[:surveyed])
+        projected, _ = project(block)
+        return AdjustmentResult(
+            block=block,
+            residuals=block.obs_xy - projected,
+            intrinsics_sigma=sigma.reshape(self._priors.intrinsics_sigma.shape),
+            control_points=self._state.points[surveyed:],
+            iterations=iterations,
+            converged=converged,
+        )
+
+    def _cost(self, state: Block) -> float:
+        priors = self._priors
+        total = residual_cost(
+            self._tracks.arrays,
+            _cameras(state),
+            state.points,
+            priors.scatter_px,
+            priors.pixel_sigma,
+            priors.control.sigma_px,
+        )
+        total += _pseudo_huber(_position_residuals(state, priors) ** 2).sum()
+        total += _pseudo_huber(_down_residuals(state, priors) ** 2).sum()
+        total += (self._survey_residuals(state) ** 2).sum()
+        return float(total + (_intrinsic_residuals(state, priors) ** 2).sum())
+
+    def _survey_residuals(self, state: Block) -> FloatArray:
+        control = self._priors.control
+        return np.asarray((control.xyz - state.points[self._tracks.surveyed :]) / control.sigma)
+
+    def _settled(self, state: Block) -> Block:
+        """The block where positions, plumb lines and surveyed points want it as a whole.
+
+        Observations do not feel a similarity of the whole block, and a linear step tilts it badly: so that is done
+        apart.
+        """
+        priors, surveyed = self._priors, self._tracks.surveyed
+        pivot = state.centres.mean(axis=0)
+        arms = state.centres - pivot
+        control = state.points[surveyed:] - pivot
+
+        def similarity(values: FloatArray) -> tuple[float, FloatArray]:
+            return float(np.exp(values[3])), rotation_of(values[None, :3])[0]
+
+        def residuals(values: FloatArray) -> FloatArray:
+            scale, rotation = similarity(values)
+            moved = replace(
+                state,
+                centres=scale * arms @ rotation.T + pivot + values[4:],
+                rotations=state.rotations @ rotation.T,
+            )
+            robust = [_position_residuals(moved, priors).ravel(), _down_residuals(moved, priors).ravel()]
+            off = priors.control.xyz - (scale * control @ rotation.T + pivot + values[4:])
+            plain = (off / priors.control.sigma).ravel()
+            return np.concatenate([*(_rooted(part) for part in robust), plain])
+
+        found = least_squares(residuals, np.zeros(7), x_scale="jac", max_nfev=30)
+        scale, rotation = similarity(found.x)
+        return state.transformed(scale, rotation, pivot + found.x[4:] - scale * rotation @ pivot)
+
+    def _add_priors(self, system: System) -> None:
+        state, priors = self._state, self._priors
+        off = _position_residuals(state, priors)
+        weight = np.where(np.isfinite(priors.positions), _pseudo_huber_weight(off**2), 0)
+        tilt = _down_residuals(state, priors)
+        lever = -cross_matrix(-state.rotations[:, :, 2])
+        weighted = lever.transpose(0, 2, 1) * (_pseudo_huber_weight(tilt**2) / priors.down_sigma**2)[:, None, :]
+        normal, right = np.zeros((len(off), 6, 6)), np.zeros((len(off), 6))
+        normal[:, :3, :3] = weighted @ lever
+        right[:, :3] = priors.down_sigma * np.einsum("nij,nj->ni", weighted, tilt)
+        axes = np.arange(3, 6)
+        normal[:, axes, axes] = weight / priors.sigma**2
+        right[:, 3:] = weight * off / priors.sigma
+        system.add_to_poses(self._tracks.place, normal, right)
+        sigma = np.where(priors.intrinsics_sigma > 0, priors.intrinsics_sigma, np.inf)
+        system.add_to_lenses((1 / sigma**2).ravel(), (_intrinsic_residuals(state, priors) / sigma).ravel())
 
 
-def _cauchy(squared: FloatArray) -> FloatArray:
-    return ROBUST_PX**2 * np.log1p(squared / ROBUST_PX**2)
+def _cameras(state: Block) -> CameraArrays:
+    return state.rotations, state.centres, state.intrinsics, state.camera_of
 
 
 def _pseudo_huber(squared: FloatArray) -> FloatArray:
@@ -143,45 +273,9 @@ def _pseudo_huber_weight(squared: FloatArray) -> FloatArray:
     return np.asarray(1 / np.sqrt(1 + squared / ROBUST_POSITION**2))
 
 
-ROBUST_POSITION = 2.0
-"""Residual of a position, in its standard deviations, from which its pull no longer grows."""
-
-
-def _cost(block: Block, priors: AdjustmentPriors) -> float:
-    projected, depth = project(block)
-    squared = ((block.obs_xy - projected) ** 2).sum(axis=1)
-    squared = np.where(depth > 0, squared, 1e6)
-    total = _cauchy(squared).sum() / priors.pixel_sigma**2
-    off = _position_residuals(block, priors)
-    total += _pseudo_huber(off**2).sum()
-    total += _pseudo_huber(_down_residuals(block, priors) ** 2).sum()
-    pull = _intrinsic_residuals(block, priors)
-    return float(total + (pull**2).sum())
-
-
-def _settled(block: Block, priors: AdjustmentPriors) -> Block:
-    """The block where positions and plumb lines want it as a whole.
-
-    Observations do not feel a similarity of the whole block, and a linear step tilts it badly: so that is done apart.
-    """
-    pivot = block.centres.mean(axis=0)
-    arms = block.centres - pivot
-
-    def similarity(values: FloatArray) -> tuple[float, FloatArray]:
-        return float(np.exp(values[3])), rotation_of(values[None, :3])[0]
-
-    def residuals(values: FloatArray) -> FloatArray:
-        scale, rotation = similarity(values)
-        moved = replace(
-            block,
-            centres=scale * arms @ rotation.T + pivot + values[4:],
-            rotations=block.rotations @ rotation.T,
-        )
-        return np.concatenate([_position_residuals(moved, priors).ravel(), _down_residuals(moved, priors).ravel()])
-
-    found = least_squares(residuals, np.zeros(7), loss="soft_l1", f_scale=ROBUST_POSITION, x_scale="jac", max_nfev=30)
-    scale, rotation = similarity(found.x)
-    return block.transformed(scale, rotation, pivot + found.x[4:] - scale * rotation @ pivot)
+def _rooted(residuals: FloatArray) -> FloatArray:
+    """Residuals whose squares are the pseudo-Huber cost."""
+    return np.asarray(np.sign(residuals) * np.sqrt(_pseudo_huber(residuals**2)))
 
 
 def _position_residuals(block: Block, priors: AdjustmentPriors) -> FloatArray:
@@ -195,113 +289,3 @@ def _down_residuals(block: Block, priors: AdjustmentPriors) -> FloatArray:
 def _intrinsic_residuals(block: Block, priors: AdjustmentPriors) -> FloatArray:
     sigma = np.where(priors.intrinsics_sigma > 0, priors.intrinsics_sigma, np.inf)
     return (priors.intrinsics - block.intrinsics) / sigma
-
-
-@dataclass(slots=True, kw_only=True)
-class _System:
-    """Normal equations with the points apart: cameras first (6 a pose, then the free intrinsics)."""
-
-    cameras: FloatArray
-    cameras_right: FloatArray
-    points: FloatArray
-    points_right: FloatArray
-    mixed: sparse.csr_matrix
-    free: BoolArray
-
-
-def _normal_equations(block: Block, priors: AdjustmentPriors, free: BoolArray) -> _System:
-    residuals, by_pose, by_intrinsics, by_point = derivatives(block)
-    weight = 1 / (1 + (residuals**2).sum(axis=1) / ROBUST_PX**2) / priors.pixel_sigma**2
-    root = np.sqrt(weight)[:, None, None]
-    poses, cameras = len(block.names), len(block.intrinsics)
-    size = 6 * poses + 8 * cameras
-    camera = block.camera_of[block.obs_image]
-    columns = np.concatenate(
-        [6 * block.obs_image[:, None] + np.arange(6), 6 * poses + 8 * camera[:, None] + np.arange(8)], axis=1
-    )
-    jacobian = np.concatenate([by_pose, by_intrinsics], axis=2) * root
-    shape = (2 * len(residuals), size)
-    a = sparse.csr_matrix(
-        (jacobian.ravel(), np.repeat(columns[:, None, :], 2, axis=1).ravel(), np.arange(0, jacobian.size + 1, 14)),
-        shape,
-    )
-    point_jacobian = by_point * root
-    point_columns = np.repeat((3 * block.obs_point[:, None] + np.arange(3))[:, None, :], 2, axis=1)
-    b = sparse.csr_matrix(
-        (point_jacobian.ravel(), point_columns.ravel(), np.arange(0, point_jacobian.size + 1, 3)),
-        (2 * len(residuals), 3 * len(block.points)),
-    )
-    right = (residuals * root[:, :, 0]).ravel()
-    keep = np.concatenate([np.ones(6 * poses, bool), free])
-    full = np.asarray((a.T @ a).todense())
-    full_right = np.asarray(a.T @ right)
-    _add_priors(block, priors, full, full_right)
-    blocks = np.zeros((len(block.points), 3, 3))
-    products = np.einsum("oki,okj->oij", point_jacobian, point_jacobian)
-    for i in range(3):
-        for j in range(3):
-            blocks[:, i, j] = np.bincount(block.obs_point, products[:, i, j], len(block.points))
-    return _System(
-        cameras=full[np.ix_(keep, keep)],
-        cameras_right=full_right[keep],
-        points=blocks,
-        points_right=np.asarray(b.T @ right).reshape(-1, 3),
-        mixed=(a.T @ b).tocsr()[keep],
-        free=free,
-    )
-
-
-def _add_priors(block: Block, priors: AdjustmentPriors, full: FloatArray, right: FloatArray) -> None:
-    diagonal = np.zeros(len(full))
-    off = _position_residuals(block, priors)
-    weight = np.where(np.isfinite(priors.positions), _pseudo_huber_weight(off**2), 0)
-    poses = len(block.names)
-    places = (6 * np.arange(poses)[:, None] + np.arange(3, 6)).ravel()
-    diagonal[places] = (weight / priors.sigma**2).ravel()
-    right[places] += (weight * off / priors.sigma).ravel()
-    tilt = _down_residuals(block, priors)
-    tilt_weight = _pseudo_huber_weight(tilt**2) / priors.down_sigma**2
-    lever = -cross_matrix(-block.rotations[:, :, 2])
-    for i in range(poses):
-        part = slice(6 * i, 6 * i + 3)
-        weighted = lever[i].T * tilt_weight[i]
-        full[part, part] += weighted @ lever[i]
-        right[part] += priors.down_sigma * weighted @ tilt[i]
-    sigma = np.where(priors.intrinsics_sigma > 0, priors.intrinsics_sigma, np.inf)
-    diagonal[6 * poses :] = (1 / sigma**2).ravel()
-    right[6 * poses :] += (_intrinsic_residuals(block, priors) / sigma).ravel()
-    full[np.diag_indices(len(full))] += diagonal
-
-
-def _reduce(system: _System, damping: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Reduced camera system: matrix and right side, with the inverted point blocks."""
-    points = system.points * (1 + damping * np.eye(3)) + 1e-12 * np.eye(3)
-    inverse = np.linalg.inv(points)
-    count = len(inverse)
-    block_inverse = sparse.bsr_matrix(
-        (inverse, np.arange(count), np.arange(count + 1)), shape=(3 * count, 3 * count)
-    ).tocsr()
-    mixed_inverse = system.mixed @ block_inverse
-    reduced = system.cameras - np.asarray((mixed_inverse @ system.mixed.T).todense())
-    reduced[np.diag_indices(len(reduced))] += damping * np.diag(system.cameras)
-    right = system.cameras_right - mixed_inverse @ system.points_right.ravel()
-    return reduced, np.asarray(right), np.asarray(inverse)
-
-
-def _step(block: Block, system: _System, damping: float) -> Block:
-    reduced, right, inverse = _reduce(system, damping)
-    scale = 1 / np.sqrt(np.diag(reduced))
-    step = scale * cho_solve(cho_factor(reduced * scale[:, None] * scale), scale * right)
-    remaining = system.points_right - np.asarray(system.mixed.T @ step).reshape(-1, 3)
-    points = block.points + np.einsum("pij,pj->pi", inverse, remaining)
-    poses = len(block.names)
-    pose_step = step[: 6 * poses].reshape(-1, 6)
-    intrinsics = block.intrinsics.ravel().copy()
-    intrinsics[system.free] += step[6 * poses :]
-    return replace(
-        block,
-        rotations=rotation_of(pose_step[:, :3]) @ block.rotations,
-        centres=block.centres + pose_step[:, 3:],
-        points=points,
-        intrinsics=intrinsics.reshape(block.intrinsics.shape),
-    )

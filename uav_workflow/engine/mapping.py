@@ -2,82 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.engine.block import Block
 from uav_workflow.engine.features import quiet_pycolmap
 from uav_workflow.errors import EngineError
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-
-@dataclass(slots=True, kw_only=True)
-class Block:
-    """Cameras, poses, points and the observations that tie them: what bundle adjustment works on.
-
-    Attributes
-    ----------
-    names : list of str
-        Images in the order of `rotations` and `centres`.
-    camera_of : (n,) int array
-        Row of `intrinsics` of each image.
-    intrinsics : (m, 8) float array
-        f, cx, cy, k1, k2, k3, p1, p2 of each camera, pixels.
-    rotations : (n, 3, 3) float array
-        World to camera.
-    centres, points : (n, 3), (p, 3) float array
-    obs_image, obs_point : (o,) int array
-    obs_xy : (o, 2) float array
-        Pixels, centre of the first at (0.5, 0.5).
-    """
-
-    names: list[str]
-    camera_of: IntArray
-    intrinsics: FloatArray
-    rotations: FloatArray
-    centres: FloatArray
-    points: FloatArray
-    obs_image: IntArray
-    obs_point: IntArray
-    obs_xy: FloatArray
-
-    def transformed(self, scale: float, rotation: FloatArray, shift: FloatArray) -> Block:
-        """The block after x -> scale * rotation @ x + shift."""
-        return Block(
-            names=self.names,
-            camera_of=self.camera_of,
-            intrinsics=self.intrinsics,
-            rotations=self.rotations @ rotation.T,
-            centres=scale * self.centres @ rotation.T + shift,
-            points=scale * self.points @ rotation.T + shift,
-            obs_image=self.obs_image,
-            obs_point=self.obs_point,
-            obs_xy=self.obs_xy,
-        )
-
-    def with_observations(self, keep: NDArray[np.bool_], min_length: int = 2) -> Block:
-        """The block with the observations of `keep` only, points seen less than `min_length` times dropped."""
-        length = np.bincount(self.obs_point[keep], minlength=len(self.points))
-        kept = keep & (length[self.obs_point] >= min_length)
-        alive = length >= min_length
-        renumber = np.cumsum(alive) - 1
-        return Block(
-            names=self.names,
-            camera_of=self.camera_of,
-            intrinsics=self.intrinsics,
-            rotations=self.rotations,
-            centres=self.centres,
-            points=self.points[alive],
-            obs_image=self.obs_image[kept],
-            obs_point=renumber[self.obs_point[kept]],
-            obs_xy=self.obs_xy[kept],
-        )
 
 
 def map_incrementally(
@@ -118,7 +54,7 @@ def map_incrementally(
         )
     best = max(models, key=lambda i: (models[i].num_reg_images(), models[i].num_points3D()))
     others = sorted((int(model.num_reg_images()) for i, model in models.items() if i != best), reverse=True)
-    return _to_block(models[best]), others
+    return _to_block(models[best], database), others
 
 
 def _image_count(pycolmap: Any, database: Path) -> int:
@@ -147,33 +83,47 @@ def _options(pycolmap: Any, threads: int) -> Any:
     return options
 
 
-def _to_block(model: Any) -> Block:
+def _to_block(model: Any, database: Path) -> Block:
     camera_ids = sorted(model.cameras)
     row_of = {camera_id: row for row, camera_id in enumerate(camera_ids)}
     intrinsics = np.zeros((len(camera_ids), 8))
     for camera_id, row in row_of.items():
         intrinsics[row, :5] = model.cameras[camera_id].params
     images = [model.images[i] for i in sorted(model.reg_image_ids())]
-    image_row = {image.image_id: row for row, image in enumerate(images)}
     poses = [np.asarray(image.cam_from_world().matrix()) for image in images]
-    rotations = np.array([pose[:, :3] for pose in poses])
     point_ids = sorted(model.points3D)
     point_row = {point_id: row for row, point_id in enumerate(point_ids)}
-    observations: list[tuple[int, int, float, float]] = []
-    for image in images:
-        row = image_row[image.image_id]
-        observations.extend(
-            (row, point_row[point.point3D_id], *point.xy) for point in image.points2D if point.has_point3D()
-        )
-    table = np.array(observations, float)
+    parts = [
+        _observations(image, point_row, sizes) for image, sizes in zip(images, _sizes(database, images), strict=True)
+    ]
+    table = np.concatenate(parts)
     return Block(
         names=[image.name for image in images],
         camera_of=np.array([row_of[image.camera_id] for image in images], np.int64),
         intrinsics=intrinsics,
-        rotations=rotations,
+        rotations=np.array([pose[:, :3] for pose in poses]),
         centres=np.array([-pose[:, :3].T @ pose[:, 3] for pose in poses]),
         points=np.array([model.points3D[i].xyz for i in point_ids], float),
-        obs_image=table[:, 0].astype(np.int64),
-        obs_point=table[:, 1].astype(np.int64),
-        obs_xy=np.ascontiguousarray(table[:, 2:]),
+        obs_image=np.repeat(np.arange(len(images)), [len(part) for part in parts]),
+        obs_point=table[:, 0].astype(np.int64),
+        obs_xy=np.ascontiguousarray(table[:, 1:3]),
+        obs_sigma=table[:, 3] / np.median(table[:, 3]),
     )
+
+
+def _observations(image: Any, point_row: dict[int, int], sizes: FloatArray) -> FloatArray:
+    """Point, x, y and size of the key points of one photo that belong to a track, (o, 4)."""
+    rows = [
+        (point_row[point.point3D_id], *point.xy, sizes[index])
+        for index, point in enumerate(image.points2D)
+        if point.has_point3D()
+    ]
+    return np.array(rows, float).reshape(-1, 4)
+
+
+def _sizes(database: Path, images: Sequence[Any]) -> Iterator[FloatArray]:
+    """Scale of the key points of each image, pixels: a large blob is located less precisely than a small one."""
+    with quiet_pycolmap().Database.open(database) as opened:
+        for image in images:
+            shape = np.asarray(opened.read_keypoints(image.image_id), float)
+            yield np.sqrt(np.abs(shape[:, 2] * shape[:, 5] - shape[:, 3] * shape[:, 4]))

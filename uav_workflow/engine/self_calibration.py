@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from uav_workflow.domain.flight import Capture
 from uav_workflow.engine.adjustment import AdjustmentPriors, AdjustmentResult, adjust
 from uav_workflow.engine.alignment import align_to_positions
+from uav_workflow.engine.block import Block
 from uav_workflow.engine.collinearity import intersect, project
-from uav_workflow.engine.mapping import Block
 from uav_workflow.engine.priors import PositionPriors, lens_prior
 
 FloatArray = NDArray[np.float64]
@@ -43,7 +43,7 @@ class CalibrationSettings:
     principal_sigma: float = 0.01
     k3_sigma: float = 0.0
     max_residual_px: float = 4.0
-    observations_per_cell: int = 20
+    observations_per_cell: int = 60
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def self_calibrate(
     for _ in range(2):
         scatter, alike = error_model(result, limit)
         limit = min(settings.max_residual_px, max(1.0, 6 * scatter))
-        priors = replace(priors, pixel_sigma=alike * scatter)
+        priors = replace(priors, scatter_px=scatter, pixel_sigma=alike * scatter)
         result = adjust(_without_outliers(result, limit), priors, max_iterations=15, tolerance=1e-4)
     guard_used = np.zeros(len(expected), bool)
     for _ in range(len(expected) + 1):
@@ -143,8 +143,7 @@ def expected_down(captures: Sequence[Capture]) -> tuple[FloatArray, float]:
 def _thinned(block: Block, per_cell: int) -> Block:
     """The longest tracks, spread over every photo; a track that is kept is kept whole."""
     length = np.bincount(block.obs_point, minlength=len(block.points))[block.obs_point]
-    size = 2 * block.intrinsics[block.camera_of[block.obs_image], 1:3]
-    cell = np.clip((block.obs_xy / size * (8, 6)).astype(np.int64), 0, (7, 5))
+    cell = np.clip((block.obs_xy / block.sizes() * (8, 6)).astype(np.int64), 0, (7, 5))
     place = block.obs_image * 48 + cell[:, 1] * 8 + cell[:, 0]
     order = np.lexsort((block.obs_point, -length, place))
     first = np.searchsorted(place[order], place[order])
@@ -159,7 +158,7 @@ def _without_outliers(result: AdjustmentResult, limit_px: float) -> Block:
 
 
 def error_model(result: AdjustmentResult, limit_px: float) -> tuple[float, float]:
-    """Scatter of the residuals (pixels, each axis; from their median), and how much alike they are within a photo.
+    """Scatter of usual residuals (pixels, each axis; from their median), and how much alike they are within a photo.
 
     Rolling shutter, refraction and moving leaves shift whole regions of a photo, so its observations say less than
     their number. Measured by the design effect (Kish, 1965): the variance of the mean residual in the cells of a 4 x 3
@@ -171,13 +170,13 @@ def error_model(result: AdjustmentResult, limit_px: float) -> tuple[float, float
     good = error < limit_px
     if not good.any():
         return limit_px, 1.0
-    scatter = max(0.01, 1.4826 * float(np.median(np.abs(result.residuals[good]))))
-    variance = max(1e-4, float((error[good] ** 2).mean()))
-    size = 2 * block.intrinsics[block.camera_of[block.obs_image], 1:3]
-    cell = np.clip((block.obs_xy / size * (4, 3)).astype(np.int64), 0, (3, 2))
+    normalised = result.residuals[good] / block.obs_sigma[good, None]
+    scatter = max(0.01, 1.4826 * float(np.median(np.abs(normalised))))
+    variance = max(1e-4, float((normalised**2).sum(axis=1).mean()))
+    cell = np.clip((block.obs_xy / block.sizes() * (4, 3)).astype(np.int64), 0, (3, 2))
     place = (block.obs_image * 12 + cell[:, 1] * 4 + cell[:, 0])[good]
     count = np.bincount(place)
-    total = np.stack([np.bincount(place, column) for column in result.residuals[good].T], axis=1)
+    total = np.stack([np.bincount(place, column) for column in normalised.T], axis=1)
     filled = count >= 8
     if filled.sum() < 12:
         return scatter, 4.0
@@ -188,16 +187,11 @@ def error_model(result: AdjustmentResult, limit_px: float) -> tuple[float, float
 def _all_points(placed: Block, adjusted: Block, limit_px: float) -> FloatArray:
     """Every track of the block, intersected anew with the adjusted cameras; bad ones left out."""
     block = intersect(
-        Block(
-            names=adjusted.names,
-            camera_of=adjusted.camera_of,
+        replace(
+            placed,
             intrinsics=adjusted.intrinsics,
             rotations=adjusted.rotations,
             centres=adjusted.centres,
-            points=placed.points,
-            obs_image=placed.obs_image,
-            obs_point=placed.obs_point,
-            obs_xy=placed.obs_xy,
         )
     )
     projected, depth = project(block)

@@ -14,8 +14,9 @@ from scipy.spatial.transform import Rotation
 from uav_workflow.domain.flight import BandImage, Capture
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
+from uav_workflow.engine.block import Block
 from uav_workflow.engine.features import FeatureSettings, extract_features
-from uav_workflow.engine.mapping import Block, map_incrementally
+from uav_workflow.engine.mapping import map_incrementally
 from uav_workflow.engine.matching import MatchSettings, choose_pairs, match_pairs
 from uav_workflow.engine.priors import PositionPriors, camera_name, focal_prior, position_priors
 from uav_workflow.engine.rig import RigSettings, align_rig, placed_bands

@@ -13,8 +13,8 @@ from uav_workflow.domain.flight import Attitude, Band, BandImage, Capture
 from uav_workflow.domain.reconstruction import Camera
 from uav_workflow.engine.adjustment import AdjustmentPriors, adjust
 from uav_workflow.engine.alignment import align_to_positions, fit_similarity
+from uav_workflow.engine.block import Block
 from uav_workflow.engine.collinearity import derivatives, intersect, project, rotation_of, undistort
-from uav_workflow.engine.mapping import Block
 from uav_workflow.engine.priors import PositionPriors
 from uav_workflow.engine.self_calibration import CalibrationSettings, error_model, expected_down, self_calibrate
 
@@ -39,6 +39,7 @@ def block_of(seed: int, noise_px: float, spread_m: float = 40.0) -> Block:
         obs_image=images,
         obs_point=names,
         obs_xy=np.zeros((len(images), 2)),
+        obs_sigma=np.ones(len(images)),
     )
     pixels, depth = project(everything)
     everything.obs_xy = pixels + random.normal(0, noise_px, pixels.shape)
@@ -123,7 +124,7 @@ def test_the_formal_sigma_of_the_focal_length_is_that_of_repeated_draws() -> Non
     for seed in range(12):
         block = block_of(20, 0.5)
         block.obs_xy = project(block)[0] + np.random.default_rng(100 + seed).normal(0, 0.5, block.obs_xy.shape)
-        priors = replace(priors_of(block, 0.2, LENS[0]), pixel_sigma=0.5)
+        priors = replace(priors_of(block, 0.2, LENS[0]), scatter_px=0.5, pixel_sigma=0.5)
         result = adjust(block, priors)
         found.append(result.block.intrinsics[0, 0])
         sigma.append(result.intrinsics_sigma[0, 0])
