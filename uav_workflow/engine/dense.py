@@ -18,6 +18,9 @@ from uav_workflow.engine.scratch import strips
 from uav_workflow.engine.subpixel import refined
 from uav_workflow.engine.views import Float32, Float64
 
+STEP = 1.5
+"""Difference of neighbouring disparities that is a step of the surface, rectified pixels."""
+_RIM = np.ones((3, 3), np.uint8)
 BAND_PIXELS = 4_000_000
 """Rectified pixels matched at a time."""
 OVERLAP = 32
@@ -60,7 +63,7 @@ class MatchSettings:
 
     factor: int
     max_reach: int = 128
-    block: int = 5
+    block: int = 3
     uniqueness: int = 5
     p1: int = 8
     p2: int = 32
@@ -111,7 +114,7 @@ def _matched(
     """Disparity beyond the guide's, and the guide's parallax, in every rectified pixel; NaN where there is none."""
     parallax = guided_parallax(band, guide.relief)
     left, right, left_mask, right_mask = resampled_pair(band, parallax, photos, settings.factor)
-    residual = refined(left, right, _semi_global(left, right, search, settings))
+    residual = _without_rims(refined(left, right, _semi_global(left, right, search, settings)))
     # a match counts where the left pixel and the right one beneath it have content
     residual[~left_mask] = np.nan
     parallax[~right_mask] = np.nan
@@ -156,6 +159,16 @@ def _semi_global(
     disparity = np.asarray(matcher.compute(left, right), np.float32) / np.float32(16)
     disparity[disparity < search[0]] = np.nan
     return disparity
+
+
+def _without_rims(disparity: Float32) -> Float32:
+    """Without the pixels beside a gap, and the near ones beside a step.
+
+    A matching window that touches a wall's top sees the top: near things grow by about a pixel into what lies behind.
+    """
+    lowest = cv2.erode(np.nan_to_num(disparity, nan=1e4), _RIM)
+    gap = cv2.dilate(np.isnan(disparity).astype(np.uint8), _RIM) > 0
+    return np.where(gap | (disparity - lowest > STEP), np.float32(np.nan), disparity)
 
 
 @compiled
@@ -225,7 +238,7 @@ def _raster_quads(heights: Float32, points: Float32, residual: Float32) -> None:
                 low = min(residual[a, b], residual[i, j + 1], residual[i + 1, j])
                 high = max(residual[a, b], residual[i, j + 1], residual[i + 1, j])
                 total = points[a, b, 2] + points[i, j + 1, 2] + points[i + 1, j, 2]
-                if not np.isfinite(total) or high - low > 1.5:
+                if not np.isfinite(total) or high - low > STEP:
                     continue
                 for k in range(3):
                     corners[0, k] = points[a, b, k]

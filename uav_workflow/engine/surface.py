@@ -44,7 +44,7 @@ class SurfaceSettings:
     Attributes
     ----------
     full_resolution : bool
-        Match photos as they are instead of at half size: four times the work, half the noise.
+        Match photos as they are; at half size it is a quarter of the work, and twice the noise.
     wanted_estimates : float
         Pairs that should see a cell, weighed by their geometry.
     max_pairs_per_photo : float
@@ -57,7 +57,7 @@ class SurfaceSettings:
         Memory for decoded photos.
     """
 
-    full_resolution: bool = False
+    full_resolution: bool = True
     wanted_estimates: float = 7.0
     max_pairs_per_photo: float = 3.0
     fewest_estimates: int = 1
