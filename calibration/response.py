@@ -17,6 +17,9 @@ from uav_workflow.errors import CalibrationError
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
+_MAPS_KEPT = 16
+"""Vignetting maps remembered: every band of the largest rig, twice."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
@@ -49,15 +52,16 @@ class Response:
         """Radiance at which an unvignetted pixel saturates."""
         return (self.saturation_dn - self.black) * self.scale
 
-    def apply(self, dn: NDArray[np.uint16] | FloatArray) -> tuple[FloatArray, BoolArray]:
-        """Radiance float32 (height, width) and the mask of invalid pixels on the same raw grid.
+    def apply(self, dn: NDArray[np.uint16] | FloatArray, out: FloatArray | None = None) -> tuple[FloatArray, BoolArray]:
+        """Radiance float32 (height, width), into ``out`` where it is given, and the mask of invalid pixels.
 
-        Radiance below black stays negative, so that means over dark regions are unbiased.
+        Both on the raw grid; the mask is taken from the numbers before anything is divided. Radiance below black stays
+        negative, so that means over dark regions are unbiased.
         """
         invalid = dn >= self.saturation_dn
         for column, row in self.invalid_pixels:
             invalid[row, column] = True
-        out = np.subtract(dn, np.float32(self.black), dtype=np.float32)
+        out = np.subtract(dn, np.float32(self.black), out=out, dtype=np.float32)
         if self.vignette is not None:
             out *= self.vignette
         out *= self._rows(dn.shape[0])
@@ -204,7 +208,7 @@ def _vignette_of(rule: Vignette, image: BandImage) -> FloatArray | None:
     )
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_MAPS_KEPT)
 def _radial(
     coefficients: tuple[float, ...], centre: tuple[float, float], unit: float, size: tuple[int, int], apply: str
 ) -> FloatArray:
@@ -217,7 +221,7 @@ def _radial(
     return _multiplier(1 + polynomial, apply)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_MAPS_KEPT)
 def _surface(
     coefficients: tuple[float, ...], exponents: tuple[int, ...], width: int, height: int, apply: str
 ) -> FloatArray:
