@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.scenarios import Scenario
+
 Figures = Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Bound:
     """One row.
 
@@ -20,7 +22,9 @@ class Bound:
     low, high : float or None
         What every flight has to keep; both None: printed for information.
     over : str or None
-        Name of the figure by which the root mean square over the flights is divided, instead of a row for each.
+        Name of another figure: the row is the RMS of the one over the flights, divided by the RMS of the other.
+    of : tuple of str
+        Variants of a flight that have the row.
     """
 
     key: str
@@ -29,6 +33,7 @@ class Bound:
     low: float | None = None
     high: float | None = None
     over: str | None = None
+    of: tuple[str, ...] = ("gps",)
 
     def missed(self, value: float) -> bool:
         """NaN reaches nothing."""
@@ -43,54 +48,59 @@ class Bound:
         return f">= {self.low:g}" if self.low is not None else f"<= {self.high:g}" if self.high is not None else ""
 
 
+RTK, CONTROL = ("rtk",), ("control",)
+EVERY = ("gps", "rtk", "control")
 BOUNDS = (
-    Bound(key="placed", what="captures placed", unit="1", low=1.0),
-    Bound(key="focal_percent", what="focal length, error", unit="%", high=0.5),
-    Bound(key="focal_worst_percent", what="focal length, error of the worst band", unit="%"),
-    Bound(key="principal_point_px", what="principal point, error", unit="px"),
-    Bound(key="centres_gsd", what="camera centres after similarity, RMS"),
-    Bound(key="dsm_open_nmad_gsd", what="DSM on open ground, NMAD", high=0.31),
-    Bound(key="dsm_open_rmse_gsd", what="DSM on open ground, RMSE"),
-    Bound(key="dsm_open_median_gsd", what="DSM on open ground, median"),
-    Bound(key="dsm_rmse_gsd", what="DSM with edges, RMSE", high=4.2),
-    Bound(key="dsm_over_half_metre", what="DSM, share off by over 0.5 m", unit="1"),
-    Bound(key="dsm_covered", what="DSM covered where >= 3 photos see", unit="1", low=0.98),
-    Bound(key="dsm_residual_tilt_percent", what="DSM, residual tilt", unit="%", high=0.1),
-    Bound(key="dtm_rmse_gsd", what="DTM where ground is visible, RMSE", high=1.5),
-    Bound(key="dtm_rmse_everywhere_gsd", what="DTM everywhere, RMSE"),
-    Bound(key="ortho_shift_gsd", what="orthomosaic, internal shift, mean", high=0.3),
-    Bound(key="ortho_shift_p95_gsd", what="orthomosaic, internal shift, 95th percentile"),
+    Bound("placed", "captures placed", "1", low=1.0, of=EVERY),
+    Bound("focal_percent", "focal length, tag 2 % off, error", "%", high=0.5, of=EVERY),
+    Bound("focal_worst_percent", "focal length, error of the worst band", "%"),
+    Bound("principal_point_px", "principal point, error", "px"),
+    Bound("centres_gsd", "camera centres after similarity, RMS"),
+    Bound("dsm_open_nmad_gsd", "DSM on open ground, NMAD", high=0.31),
+    Bound("dsm_open_rmse_gsd", "DSM on open ground, RMSE"),
+    Bound("dsm_open_median_gsd", "DSM on open ground, median"),
+    Bound("dsm_rmse_gsd", "DSM with edges, RMSE", high=4.2),
+    Bound("dsm_over_half_metre", "DSM, share off by over 0.5 m", "1"),
+    Bound("dsm_covered", "DSM covered where >= 3 photos see", "1", low=0.98),
+    Bound("dtm_rmse_gsd", "DTM where ground is visible, RMSE", high=1.5),
+    Bound("dtm_rmse_everywhere_gsd", "DTM everywhere, RMSE"),
+    Bound("ortho_shift_gsd", "orthomosaic, internal shift, mean", high=0.3),
+    Bound("ortho_shift_p95_gsd", "orthomosaic, internal shift, 95th percentile"),
     *(
-        Bound(key=f"register_{band}_gsd", what=f"band to band on the mosaic, {band} to green, RMS", unit="px", high=0.2)
+        Bound(f"register_{band}_gsd", f"band to band on the mosaic, {band} to green, RMS", "px", high=0.2)
         for band in ("blue", "red", "nir", "rededge")
     ),
-    Bound(key="seam_median", what="seams of the RGB mosaic, median step", unit="DN", high=2.0),
-    Bound(key="seam_worst", what="seams of the RGB mosaic, largest step", unit="DN"),
+    Bound("seam_median", "seams of the RGB mosaic, median step", "DN", high=2.0),
+    Bound("seam_worst", "seams of the RGB mosaic, largest step", "DN"),
     Bound(
-        key="shift_h_m",
-        what="block shift / error of the mean position, horizontal",
-        unit="x",
-        high=1.5,
-        over="tags_h_m",
+        "shift_h_m", "RMS of the block shift / of the mean position's error, horizontal", "x", high=1.5, over="tags_h_m"
     ),
     Bound(
-        key="shift_v_m", what="block shift / error of the mean position, vertical", unit="x", high=2.0, over="tags_v_m"
+        "ground_v_m", "RMS of the block shift / of the mean position's error, vertical", "x", high=2.0, over="tags_v_m"
     ),
-    Bound(key="shift_h_m", what="block shift, horizontal", unit="m"),
-    Bound(key="tags_h_m", what="error of the mean position, horizontal", unit="m"),
-    Bound(key="shift_v_m", what="block shift, vertical", unit="m"),
-    Bound(key="tags_v_m", what="error of the mean position, vertical", unit="m"),
-    Bound(key="tilt_percent", what="tilt of the block", unit="%"),
-    Bound(key="scale_percent", what="scale of the block", unit="%"),
-    Bound(key="half_percent", what="progress at half the wall time", unit="%", low=30, high=70),
-    Bound(key="progress_falls", what="times progress fell", unit="1", high=0),
-    Bound(key="cpu_s_per_mp", what="CPU seconds a megapixel", unit="s"),
-    Bound(key="wall_s", what="wall time", unit="s"),
-    Bound(key="peak_mib", what="peak memory", unit="MiB"),
-    Bound(key="stage_structure_cpu_s", what="… structure", unit="CPU-s"),
-    Bound(key="stage_surface_cpu_s", what="… surface", unit="CPU-s"),
-    Bound(key="stage_orthomosaic_cpu_s", what="… orthomosaic", unit="CPU-s"),
-    Bound(key="simulation_cpu_s", what="simulation", unit="CPU-s"),
+    Bound("shift_h_m", "block shift, horizontal", "m"),
+    Bound("tags_h_m", "error of the mean position, horizontal", "m"),
+    Bound("ground_v_m", "block shift, vertical", "m"),
+    Bound("tags_v_m", "error of the mean position, vertical", "m"),
+    Bound("dsm_residual_tilt_percent", "residual tilt of the surface", "%", high=0.1),
+    Bound("tilt_percent", "tilt of the block as it lies", "%"),
+    Bound("scale_percent", "scale of the block as it lies", "%"),
+    Bound("ground_v_gsd", "RTK positions, vertical", high=1.0, of=RTK),
+    Bound("shift_h_gsd", "RTK positions, horizontal", of=RTK),
+    Bound("check_h_gsd", "check points, RMSE horizontal", high=1.0, of=CONTROL),
+    Bound("check_v_gsd", "check points, RMSE vertical", high=1.5, of=CONTROL),
+    Bound("check_points", "check points in a flight", "1", of=CONTROL),
+    Bound("control_h_gsd", "control points, RMSE horizontal", of=CONTROL),
+    Bound("control_v_gsd", "control points, RMSE vertical", of=CONTROL),
+    Bound("half_percent", "progress at half the wall time", "%", low=30, high=70),
+    Bound("progress_falls", "times progress fell", "1", high=0),
+    Bound("cpu_s_per_mp", "CPU seconds a megapixel", "s"),
+    Bound("wall_s", "wall time", "s"),
+    Bound("peak_mib", "peak memory", "MiB"),
+    Bound("stage_structure_cpu_s", "… structure", "CPU-s"),
+    Bound("stage_surface_cpu_s", "… surface", "CPU-s"),
+    Bound("stage_orthomosaic_cpu_s", "… orthomosaic", "CPU-s"),
+    Bound("simulation_cpu_s", "simulation", "CPU-s"),
 )
 
 
@@ -118,11 +128,12 @@ class Line:
 HEAD = "| flights | what | median | worst | bound | verdict |\n|---|---|---|---|---|---|"
 
 
-def lines(flights: Sequence[Figures]) -> list[Line]:
-    """Rows of the table over flights of one kind; a figure that no flight of the kind knows has no row."""
+def lines(flights: Sequence[Figures], sensor: str, variant: str) -> list[Line]:
+    """Rows of the table over flights of one kind; a figure without a bound that none of them knows has no row."""
     made = []
     for bound in BOUNDS:
-        if not any(bound.key in figures for figures in flights):
+        known = any(bound.key in figures for figures in flights)
+        if variant not in bound.of or not (known or bound.says()) or _is_of_others(bound, sensor):
             continue
         values = np.array([figures.get(bound.key, math.nan) for figures in flights], float)
         if bound.over:
@@ -130,6 +141,11 @@ def lines(flights: Sequence[Figures]) -> list[Line]:
             values = np.array([np.sqrt(np.mean(values**2)) / np.sqrt(np.mean(by**2))])
         made.append(_line(bound, values))
     return made
+
+
+def _is_of_others(bound: Bound, sensor: str) -> bool:
+    """Seams are asked of pictures, registration of rigs."""
+    return bound.key.startswith("register_" if sensor == "rgb" else "seam")
 
 
 def _line(bound: Bound, values: np.ndarray) -> Line:
@@ -146,3 +162,16 @@ def _line(bound: Bound, values: np.ndarray) -> Line:
         worst = float(known[np.argmax(np.abs(known))])
     median = float(np.median(known)) if len(known) else math.nan
     return Line(bound=bound, median=median, worst=worst, missed=missed, count=len(values))
+
+
+def table(scenarios: Sequence[Scenario], measured: Mapping[str, Figures]) -> list[tuple[Line, str]]:
+    """Rows of all flights, group by group, each with its text."""
+    groups: dict[str, list[Scenario]] = {}
+    for scenario in scenarios:
+        groups.setdefault(scenario.group, []).append(scenario)
+    rows = []
+    for group, flown in groups.items():
+        flights = [measured[scenario.name] for scenario in flown]
+        found = lines(flights, flown[0].options.sensor, flown[0].variant)
+        rows += [(line, line.to_markdown(group)) for line in found]
+    return rows

@@ -12,11 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.engine_run import EngineRun, run_engine
-from benchmarks.scenarios import Scenario
+from benchmarks.scenarios import FILES, Scenario
 from uav_workflow.engine.reconstruction_io import read_reconstruction
 from uav_workflow.quality.heights import surface_figures, terrain_figures
 from uav_workflow.quality.mosaics import mosaic_figures
 from uav_workflow.quality.placement import Placement
+from uav_workflow.quality.points import point_figures, read_points
 from uav_workflow.quality.seams import seam_figures
 from uav_workflow.quality.truth import Truth
 from uav_workflow.simulation.flight import simulate
@@ -64,13 +65,7 @@ def measure_flight(scenario: Scenario, keep: Path, say: Say = print) -> Figures:
     flight = flown(scenario, keep, say)
     truth = Truth.read(flight)
     say(f"{scenario.name}: the engine works")
-    options = {
-        "dsm": True,
-        "dtm": True,
-        "orthophoto-resolution": scenario.options.gsd_cm,
-        "dem-resolution": 2 * scenario.options.gsd_cm,
-    }
-    run = run_engine(flight, keep / "projects" / scenario.name, options)
+    run = run_engine(flight, keep / "projects" / scenario.name, scenario.engine_options, FILES[scenario.variant])
     if not run.done:
         say(f"{scenario.name}: the engine failed with status {run.status}; see {run.project / 'output.txt'}")
         return {"placed": 0.0}
@@ -84,13 +79,18 @@ def score(run: EngineRun, truth: Truth) -> Figures:
     """Products of a project against the truth: metres, pixels and percents as the quality room names them."""
     project, gsd = run.project, truth.gsd_m
     placement = Placement(truth=truth, made=read_reconstruction(project / "opensfm" / "reconstruction.json"))
-    mosaic = project / "odm_orthophoto" / "odm_orthophoto.tif"
     figures = placement.figures()
     figures |= surface_figures(project / "odm_dem" / "dsm.tif", placement)
     figures |= terrain_figures(project / "odm_dem" / "dtm.tif", placement)
-    figures |= mosaic_figures(mosaic, placement)
-    if truth.summary["sensor"] == "rgb":
-        figures |= seam_figures(mosaic, mosaic.with_name("source_index.tif"))
+    # where the block lies by itself: that of its cameras, and what its surface is off from them
+    figures["ground_v_m"] = figures["shift_v_m"] + figures["dsm_open_median_m"]
+    mosaic = project / "odm_orthophoto" / "odm_orthophoto.tif"
+    if mosaic.exists():
+        figures |= mosaic_figures(mosaic, placement)
+        if truth.summary["sensor"] == "rgb":
+            figures |= seam_figures(mosaic, mosaic.with_name("source_index.tif"))
+    if (project / "gcp_list.txt").exists():
+        figures |= point_figures(read_points(truth.folder.parent), placement)
     in_gsd = {f"{name.removesuffix('_m')}_gsd": value / gsd for name, value in figures.items() if name.endswith("_m")}
     return figures | in_gsd
 
@@ -98,7 +98,7 @@ def score(run: EngineRun, truth: Truth) -> Figures:
 def flown(scenario: Scenario, keep: Path, say: Say) -> Path:
     """Folder of the simulated flight, made unless it is there."""
     made_by = _digest("uav_workflow/simulation", "flight_plans")
-    folder = keep / "flights" / f"{scenario.name}-{_key(scenario)}-{made_by}"
+    folder = keep / "flights" / f"{scenario.flight}-{_key(scenario)}-{made_by}"
     if not (folder / "truth" / "summary.json").exists():
         say(f"{scenario.name}: simulating {scenario.options.captures} captures, sky {scenario.options.sky}")
         shutil.rmtree(folder, ignore_errors=True)

@@ -88,4 +88,5 @@ def run_engine(flight: Path, project: Path, options: Mapping[str, object], files
 
 def _listen(pipe: IO[str], started: float, told: list[tuple[float, float]]) -> None:
     with pipe:
-        told.extend((time.monotonic() - started, float(line)) for line in pipe)
+        for line in pipe:
+            told += [(time.monotonic() - started, float(line))]

@@ -1,4 +1,4 @@
-"""`uav simulate`: a flight over a simulated meadow, with its truth."""
+"""`uav simulate`: a flight over a simulated scene, with its truth."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ def simulate(
     gsd: Annotated[float, typer.Option(help="Ground sampling distance, cm.")] = 1.5,
     seed: Annotated[int, typer.Option(min=0, help="Of flight and scene; the same seed makes the same files.")] = 1,
     scene_seed: Annotated[int | None, typer.Option(min=0, help="Of the scene alone, to fly twice over one.")] = None,
+    scene: Annotated[str, typer.Option(help="meadow, or built: hills with boxes, walls, trees and shrubs.")] = "meadow",
     sky: Annotated[str, typer.Option(help="clear, overcast or broken.")] = "clear",
-    plots: Annotated[int, typer.Option(min=0, help="Ground plots of 1 m2.")] = 20,
+    plots: Annotated[
+        int | None, typer.Option(min=0, help="Ground plots of 1 m2; 20 on the meadow when absent, elsewhere none.")
+    ] = None,
     harvested: Annotated[int | None, typer.Option(min=0, help="Plots that are cut; six in ten when absent.")] = None,
     size: Annotated[
         str | None, typer.Option(help="Pixels of a photo, as 2000x1500; the sensor's own when absent.")
@@ -32,32 +35,38 @@ def simulate(
     control_points: Annotated[
         int, typer.Option(min=0, help="Surveyed points in gcp_list.txt, every third a check.")
     ] = 0,
+    ppk: Annotated[bool, typer.Option(help="Write post-processed positions of 2 and 4 cm to geo.txt.")] = False,
+    altitude_drift: Annotated[float, typer.Option(help="Drift of the tagged altitude over the flight, m.")] = 0.0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Simulate a flight over an alpine meadow: photos, ground survey, and truth/ beside them."""
+    """Simulate a flight over a known scene: photos, ground survey, and truth/ beside them."""
     from uav_workflow.simulation.flight import simulate as fly
     from uav_workflow.simulation.options import SimulationOptions
     from uav_workflow.simulation.sky import Sky
 
     if sky not in tuple(Sky):
         raise UsageError(f"no sky '{sky}'; there are {', '.join(Sky)}")
+    laid = (20 if scene == "meadow" else 0) if plots is None else plots
     options = SimulationOptions(
         sensor=sensor,
+        landscape=scene,
         captures=captures,
         gsd_cm=gsd,
         seed=seed,
         scene_seed=scene_seed,
         sky=Sky(sky),
-        plots=plots,
-        harvested=round(0.6 * plots) if harvested is None else harvested,
+        plots=laid,
+        harvested=round(0.6 * laid) if harvested is None else harvested,
         image_size=_size(size),
         control_points=control_points,
+        ppk=ppk,
+        altitude_drift_m=altitude_drift,
     )
     with Progress(console=log, transient=True) as bar:
         task = bar.add_task("simulating", total=1.0)
         summary = fly(folder, options, lambda share, word: bar.update(task, completed=share, description=word))
-    if summary.facts["plots"] != plots:
-        log.print(f"[yellow]only {summary.facts['plots']} of {plots} plots fit inside so small a block[/]")
+    if summary.facts["plots"] != laid:
+        log.print(f"[yellow]only {summary.facts['plots']} of {laid} plots fit inside so small a block[/]")
     if as_json:
         emit(summary.to_json())
     else:

@@ -16,6 +16,8 @@ FloatArray = NDArray[np.float64]
 
 SAMPLES = 600_000
 LEAST_CELLS = 200
+BARE, OPEN = 1, 2
+"""Of `truth.Truth.ground`."""
 VIEWS = 3
 GRID_STEP = 5
 """Truth cells between the places at which views and coverage are counted."""
@@ -47,7 +49,7 @@ class HeightErrors:
     error : (n,) float64
         Metres.
     open_ground, bare : (n,) bool
-        See `truth.Truth`.
+        See `truth.Truth.ground`.
     """
 
     places: FloatArray
@@ -79,13 +81,8 @@ def height_errors(path: Path, wanted: Field, placement: Placement) -> HeightErro
     error = points[:, 2] - wanted.at(points[:, 0], points[:, 1])
     known = np.isfinite(error)
     points, error = points[known], error[known]
-    x, y = points[:, 0], points[:, 1]
-    return HeightErrors(
-        places=points[:, :2],
-        error=error,
-        open_ground=truth.open_ground.at(x, y, order=0) > 0.5,
-        bare=truth.bare.at(x, y, order=0) > 0.5,
-    )
+    seen = truth.ground.at(points[:, 0], points[:, 1], order=0)
+    return HeightErrors(places=points[:, :2], error=error, open_ground=seen == OPEN, bare=seen >= BARE)
 
 
 def surface_figures(path: Path, placement: Placement) -> dict[str, float]:

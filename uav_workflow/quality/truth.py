@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates, maximum_filter
+from scipy.ndimage import map_coordinates
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Camera, Shot
@@ -19,12 +19,6 @@ from uav_workflow.rasters.reader import Raster
 
 FloatArray = NDArray[np.float64]
 Layer = NDArray[np.float32]
-
-OPEN_GROUND_M = 0.01
-"""Ground is open where nothing stands higher than this above it, on the cell and its neighbours, ..."""
-CLEAR_OF_M = 0.5
-"""... and nothing higher than `TALL_M` stands within this distance."""
-TALL_M = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +120,10 @@ class Truth:
         return self.surface.values - self.terrain.values
 
     @cached_property
-    def bare(self) -> Field:
-        """1 where the ground itself is seen: nothing stands on the cell and its neighbours."""
-        low = maximum_filter(self.above_ground, 3) < OPEN_GROUND_M
-        return Field(self.surface.grid, low.astype(np.float32))
-
-    @cached_property
-    def open_ground(self) -> Field:
-        """1 on bare ground that no wall, shrub or tree is near to."""
-        cells = 2 * round(CLEAR_OF_M / self.surface.grid.pixel_m) + 1
-        clear = maximum_filter(self.above_ground, cells) < TALL_M
-        return Field(self.surface.grid, self.bare.values * clear)
+    def ground(self) -> Field:
+        """2 on open ground, 1 where the ground is seen but something stands near, 0 elsewhere."""
+        raster, values = self.raster("ground")
+        return Field(raster.grid, values[0])
 
     def in_block(self, x: FloatArray, y: FloatArray) -> NDArray[np.bool_]:
         """Whether places lie in the hull of the camera positions."""

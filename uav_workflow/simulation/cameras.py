@@ -72,7 +72,14 @@ def euler(angles_deg: tuple[float, float, float]) -> FloatArray:
 
 
 def rig(
-    bands: int, reference: int, size: tuple[int, int], focal_px: float, *, corner_light: float, rng: np.random.Generator
+    bands: int,
+    reference: int,
+    size: tuple[int, int],
+    focal_px: float,
+    *,
+    corner_light: float,
+    rng: np.random.Generator,
+    focal_error: float | None = None,
 ) -> list[BandCamera]:
     """Draw the cameras of a rig; one band makes a plain camera.
 
@@ -84,9 +91,14 @@ def rig(
         Nominal; every body differs by up to 1 %.
     corner_light : float
         Share of the light that arrives in the corners.
+    focal_error : float, optional
+        Tagged over true focal length, minus 1, of all bands; drawn within `FOCAL_ERROR` when absent.
     """
     # a lens design is off by the same share in all its bands, a body by a little of its own
     common = rng.uniform(-0.75, 0.75) * FOCAL_ERROR
+    own = 0.25 * FOCAL_ERROR
+    if focal_error is not None:
+        common, own = focal_error, 0.0
     places = _rig_places(bands, reference)
     return [
         _camera(
@@ -95,6 +107,7 @@ def rig(
             is_reference=index == reference,
             focal_px=focal_px,
             common=common,
+            own_error=own,
             corner_light=corner_light,
             place=places[index],
             rng=rng,
@@ -103,12 +116,24 @@ def rig(
     ]
 
 
-def plain(size: tuple[int, int], focal_px: float, corner_light: float, rng: np.random.Generator) -> BandCamera:
-    """Draw the camera of an RGB drone: its tags give the nominal lens and say nothing of the principal point."""
+def plain(
+    size: tuple[int, int],
+    focal_px: float,
+    *,
+    corner_light: float,
+    rng: np.random.Generator,
+    focal_error: float | None = None,
+) -> BandCamera:
+    """Draw the camera of an RGB drone: its tags give the nominal lens and say nothing of the principal point.
+
+    Parameters are those of `rig`; ``focal_px`` is what the tags say.
+    """
     body = rig(1, 0, size, focal_px, corner_light=corner_light, rng=rng)[0]
     scale = min(1.0, size[0] / 1280)
     shift = rng.uniform(-CENTRE_ERROR_PX, CENTRE_ERROR_PX, 2) * scale
     focal = focal_px * (1 + rng.uniform(-0.9, 0.9) * FOCAL_ERROR)
+    if focal_error is not None:
+        focal = focal_px / (1 + focal_error)
     true = replace(
         body.camera,
         fx=focal,
@@ -140,6 +165,7 @@ def _camera(
     is_reference: bool,
     focal_px: float,
     common: float,
+    own_error: float,
     corner_light: float,
     place: FloatArray,
     rng: np.random.Generator,
@@ -163,7 +189,7 @@ def _camera(
         p1=float(tangential[0]),
         p2=float(tangential[1]),
     )
-    tagged_focal = focal * (1 + common + rng.uniform(-0.25, 0.25) * FOCAL_ERROR)
+    tagged_focal = focal * (1 + common + rng.uniform(-1, 1) * own_error)
     miss = rng.uniform(-CENTRE_ERROR_PX, CENTRE_ERROR_PX, 2) * min(1.0, width / 1280)
     tagged = replace(
         camera, fx=tagged_focal, fy=tagged_focal, cx=camera.cx + float(miss[0]), cy=camera.cy + float(miss[1])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.domain.reconstruction import Camera, Shot
+from uav_workflow.simulation.folder import write_table
 from uav_workflow.simulation.scene import Scene
 from uav_workflow.simulation.site import Site
 from uav_workflow.simulation.truth import CELL_M, SceneTruth
@@ -41,17 +42,38 @@ def place_points(scene: Scene, truth: SceneTruth, count: int, within: tuple[floa
 
 
 def write_control_points(
-    path: Path, points: FloatArray, site: Site, shots: Sequence[tuple[Camera, Shot]], seed: int
+    path: Path,
+    points: FloatArray,
+    site: Site,
+    shots: Sequence[tuple[Camera, Shot]],
+    *,
+    seed: int,
+    check_every: int,
 ) -> None:
-    """gcp_list.txt in ODM's format; the extras of every third point say ``check``."""
+    """gcp_list.txt in ODM's format; the extras of every third point (or so) say ``check``."""
     rng = np.random.default_rng((seed, 73))
     lines = [site.crs]
     for number, point in enumerate(points, start=1):
         noted = point + rng.normal(0, SURVEY_SD_M) + (*site.centre, 0.0)
-        extra = " check" if number % 3 == 0 else ""
+        extra = " check" if number % check_every == 0 else ""
         for camera, shot in shots:
             x, y = camera.project(shot.to_camera(point[None]))[0] + rng.normal(0, MARK_SD_PX, 2)
             if MARGIN_PX < x < camera.width - MARGIN_PX and MARGIN_PX < y < camera.height - MARGIN_PX:
                 place = " ".join(f"{value:.3f}" for value in noted)
-                lines.append(f"{place} {x:.2f} {y:.2f} {shot.image} G{number:02d}{extra}")
+                lines.append(f"{place} {x:.2f} {y:.2f} {shot.image} {point_name(number)}{extra}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_true_points(path: Path, points: FloatArray, site: Site, check_every: int) -> None:
+    """truth/control_points.csv: where the points truly are."""
+    places = points + np.array([*site.centre, 0.0])
+    rows = [
+        [point_name(number), *(f"{value:.4f}" for value in place), "check" if number % check_every == 0 else "control"]
+        for number, place in enumerate(places, start=1)
+    ]
+    write_table(path, ("point", "x", "y", "z", "role"), rows)
+
+
+def point_name(number: int) -> str:
+    """Name of a point in gcp_list.txt."""
+    return f"G{number:02d}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from uav_workflow.domain.reconstruction import Shot
 from uav_workflow.errors import UsageError
-from uav_workflow.simulation.control_points import place_points, write_control_points
+from uav_workflow.simulation.control_points import place_points, write_control_points, write_true_points
 from uav_workflow.simulation.folder import (
     ground_errors,
     write_flight_yaml,
@@ -21,15 +22,19 @@ from uav_workflow.simulation.folder import (
     write_true_plots,
 )
 from uav_workflow.simulation.ground import TruePlot, lay_plots, survey
+from uav_workflow.simulation.landscape import SceneSpec
 from uav_workflow.simulation.materials import BANDS
 from uav_workflow.simulation.options import SENSORS, SimulationOptions, SimulationSummary
 from uav_workflow.simulation.ppk import write_positions
-from uav_workflow.simulation.scene import Scene, SceneSpec, make_scene
+from uav_workflow.simulation.scene import LANDSCAPES, Scene, make_scene
 from uav_workflow.simulation.sensors import Sensor, make_sensor
 from uav_workflow.simulation.survey import Survey, seen_bounds
 from uav_workflow.simulation.truth import CELL_M, SceneTruth, measure_scene, write_rasters
 
 Progress = Callable[[float, str], None]
+
+MARGIN_M = 0.1
+"""Beyond the reach of what stands around the ground that is seen."""
 
 
 def simulate(out: Path, options: SimulationOptions, progress: Progress | None = None) -> SimulationSummary:
@@ -65,11 +70,12 @@ def simulate(out: Path, options: SimulationOptions, progress: Progress | None = 
             texel_m=options.texel,
             sun=sensor.survey.site.sun_vector(sensor.survey.start),
             base_m=sensor.survey.site.base_m,
+            landscape=options.landscape,
         ),
-        seen_bounds(sensor.survey, sensor.bands),
+        seen_bounds(sensor.survey, sensor.bands, LANDSCAPES[options.landscape].reach_m + MARGIN_M),
         out,
         options.workers,
-        lambda share: tell(0.30 * share, "painting the meadow"),
+        lambda share: tell(0.30 * share, "painting the scene"),
     )
     painted = time.process_time()
     shots = sensor.photograph(out, scene, lambda share: tell(0.30 + 0.50 * share, "taking photos"))
@@ -83,9 +89,7 @@ def simulate(out: Path, options: SimulationOptions, progress: Progress | None = 
     if options.ppk:
         write_positions(out / "geo.txt", sensor.survey.site, shots, options.seed)
     if options.control_points:
-        points = place_points(scene, truth, options.control_points, _within(options, sensor.survey), options.scene)
-        marked = [(sensor.reference.camera, s) for _, s in shots if s.camera_id == sensor.reference.camera.camera_id]
-        write_control_points(out / "gcp_list.txt", points, sensor.survey.site, marked, options.seed)
+        _write_points(out, options, sensor, (scene, truth), shots)
     summary = _summary(out, options, sensor, truth, ground=plots, cpu_s=taken - started)
     document = {**summary.to_json(), "out": "."}
     document["cpu_s"] = {"scene": round(painted - started, 1), "photos": round(taken - painted, 1)}
@@ -117,6 +121,22 @@ def _write_ground(
     write_observations(out / "observations.csv", noted, flown.start)
     write_true_plots(out / "truth" / "plots.csv", plots, flown.site)
     return plots, ground_errors(plots, noted)
+
+
+def _write_points(
+    out: Path,
+    options: SimulationOptions,
+    sensor: Sensor,
+    ground: tuple[Scene, SceneTruth],
+    shots: Sequence[tuple[str, Shot]],
+) -> None:
+    """gcp_list.txt and truth/control_points.csv."""
+    points = place_points(*ground, options.control_points, _within(options, sensor.survey), options.scene)
+    camera = sensor.reference.camera
+    marked = [(camera, shot) for _, shot in shots if shot.camera_id == camera.camera_id]
+    site, every = sensor.survey.site, options.check_every
+    write_control_points(out / "gcp_list.txt", points, site, marked, seed=options.seed, check_every=every)
+    write_true_points(out / "truth" / "control_points.csv", points, site, every)
 
 
 def _within(options: SimulationOptions, flown: Survey) -> tuple[float, float]:
@@ -170,6 +190,7 @@ def _summary(
         facts={
             "seed": options.seed,
             "scene_seed": options.scene,
+            "landscape": options.landscape,
             "sky": str(options.sky),
             "gsd_cm": options.gsd_cm,
             "texel_m": options.texel,

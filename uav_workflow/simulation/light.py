@@ -62,6 +62,8 @@ def dive(
     sun: tuple[float, float, float],
     texel_m: float,
     depth_m: NDArray[np.float32],
+    *,
+    within_m: float,
 ) -> NDArray[np.float32]:
     """How deep the sun's beam dives below the canopy on its way to every texel, in units of ``depth_m``.
 
@@ -75,13 +77,15 @@ def dive(
         Unit vector to the sun.
     depth_m : (rows, columns) float32
         Depth of canopy that weakens the beam noticeably: more in tall, loose meadow than in turf.
+    within_m : float
+        Width of the window in which what may cast a shadow is looked for.
     """
     east, north, up = sun
     level = math.hypot(east, north)
     unit_e, unit_n = east / level, north / level
     climb = (texel_m / UNIT_M) * (up / level - (slope[0] * unit_e + slope[1] * unit_n))
     reach = cv2.dilate(height, np.ones((3, 3), np.uint8), iterations=1)
-    kernel = np.ones((1, max(1, round(0.5 / texel_m)) | 1), np.uint8)
+    kernel = np.ones((1, max(1, round(within_m / texel_m)) | 1), np.uint8)
     around = np.asarray(cv2.dilate(cv2.dilate(reach, kernel), kernel.T), np.uint16)
     depths = np.empty(height.shape, np.float32)
     _dive(height, around, -unit_n, unit_e, climb.astype(np.float32), depth_m / np.float32(UNIT_M), depths)

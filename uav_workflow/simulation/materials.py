@@ -62,6 +62,8 @@ MATERIALS = (
     Material("cinquefoil", Cover.SHRUB, (0.036, 0.078, 0.048, 0.360, 0.170), 1700.0),
     Material("yellow flower", Cover.FLOWER, (0.070, 0.330, 0.420, 0.520, 0.480), 900.0),
     Material("white flower", Cover.FLOWER, (0.420, 0.480, 0.500, 0.560, 0.540), 900.0),
+    Material("roof tile", Cover.STONE, (0.075, 0.100, 0.200, 0.300, 0.260)),
+    Material("roof sheet", Cover.STONE, (0.150, 0.160, 0.165, 0.190, 0.180)),
 )
 """Spectra drawn by hand after the usual shape of alpine soils and leaves; no library is copied."""
 

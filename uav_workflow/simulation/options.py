@@ -10,6 +10,8 @@ from uav_workflow.domain.product import Json
 from uav_workflow.errors import UsageError
 from uav_workflow.simulation.sky import Sky
 
+SCENERIES = ("meadow", "built")
+"""Landscapes that can be flown over; see `scene.LANDSCAPES`."""
 SENSORS = {"rgb": "dji_rgb", "rededge": "micasense_rededge"}
 """Sensors that can fly, and the name of their profile in flight.yaml."""
 
@@ -22,6 +24,8 @@ class SimulationOptions:
     ----------
     sensor : str
         ``rgb`` or ``rededge``.
+    landscape : str
+        ``meadow``, or ``built``: hills of 5 m with boxes, walls, trees and shrubs on gravel and grass.
     captures : int
         Survey captures; a rig adds one panel capture before and one after.
     gsd_cm : float
@@ -37,15 +41,23 @@ class SimulationOptions:
         Ground plots of 1 m2, and how many of them are cut.
     plots_within : (width, height) or None
         Metres around the site's centre in which plots lie; the block of camera positions when absent.
-    control_points : int
-        Surveyed points written to gcp_list.txt, every third one a check point.
+    control_points, check_every : int
+        Surveyed points written to gcp_list.txt, and which of them are check points: every third.
     ppk : bool
         Write post-processed positions (2 cm horizontally, 4 cm vertically) to geo.txt.
+    gps_noise_m : (horizontal, vertical) or None
+        Standard deviation of independent errors of the tagged positions on each axis; a receiver that drifts slowly
+        when absent.
+    altitude_drift_m : float
+        Rise or fall of the tagged altitude from the first photo to the last, beside its noise.
+    focal_tag_error : float or None
+        Tagged focal length over the true one, minus 1; drawn within 2 % when absent.
     texel_m : float or None
-        Texel of the scene; 0.005 m up to 2.5 cm GSD when absent.
+        Texel of the scene; 0.005 m up to 2.5 cm GSD when absent, of built ground never below 0.0125 m.
     """
 
     sensor: str = "rgb"
+    landscape: str = "meadow"
     captures: int = 24
     gsd_cm: float = 1.5
     seed: int = 1
@@ -55,7 +67,11 @@ class SimulationOptions:
     harvested: int = 12
     plots_within: tuple[float, float] | None = None
     control_points: int = 0
+    check_every: int = 3
     ppk: bool = False
+    gps_noise_m: tuple[float, float] | None = None
+    altitude_drift_m: float = 0.0
+    focal_tag_error: float | None = None
     image_size: tuple[int, int] | None = None
     forward_overlap: float = 0.80
     side_overlap: float = 0.75
@@ -65,6 +81,10 @@ class SimulationOptions:
     def __post_init__(self) -> None:
         if self.sensor not in SENSORS:
             raise UsageError(f"no simulated sensor '{self.sensor}'; there are {', '.join(SENSORS)}")
+        if self.landscape not in SCENERIES:
+            raise UsageError(f"no scene '{self.landscape}'; there are {', '.join(SCENERIES)}")
+        if self.plots and self.landscape != "meadow":
+            raise UsageError("ground plots are laid on the meadow alone; ask for no plots on another scene")
         if not 0.2 <= self.gsd_cm <= 20:
             raise UsageError(f"GSD {self.gsd_cm:g} cm is outside what the scene can show (0.2 - 20 cm)")
         if self.captures < 1:
@@ -82,6 +102,8 @@ class SimulationOptions:
         """Side of a texel, metres: a whole number of them makes 5 cm."""
         if self.texel_m is not None:
             return self.texel_m
+        if self.landscape == "built":
+            return 0.0125 if self.gsd_cm <= 2.5 else 0.025
         return 0.005 if self.gsd_cm <= 2.5 else 0.01 if self.gsd_cm <= 5 else 0.025
 
 

@@ -95,11 +95,27 @@ WHITE_M = (0.30, 0.30, 0.50)
 """Standard deviation of the white GPS noise, east, north, up."""
 
 
-def gps_errors(stations: Sequence[Station], rng: np.random.Generator) -> FloatArray:
-    """Error of every GPS position (n, 3), metres: white noise + a drift of `DRIFT_M` that turns within minutes."""
+def gps_errors(
+    stations: Sequence[Station],
+    rng: np.random.Generator,
+    noise_m: tuple[float, float] | None = None,
+    altitude_drift_m: float = 0.0,
+) -> FloatArray:
+    """Error of every GPS position (n, 3), metres.
+
+    White noise and a drift of `DRIFT_M` that turns within minutes; or, given ``noise_m`` (horizontal, vertical), white
+    noise of that standard deviation alone. The altitude drifts by ``altitude_drift_m`` more, up or down.
+    """
     seconds = np.array([station.seconds for station in stations])
-    period = rng.uniform(240, 420, 3)
-    phase = rng.uniform(0, 2 * np.pi, 3)
-    drift = np.sin(2 * np.pi * seconds[:, None] / period + phase)
-    drift *= DRIFT_M / max(float(np.linalg.norm(drift, axis=1).max()), 1e-9)
-    return np.asarray(drift + rng.normal(0, WHITE_M, (len(stations), 3)))
+    if noise_m is not None:
+        errors = rng.normal(0, (noise_m[0], noise_m[0], noise_m[1]), (len(stations), 3))
+    else:
+        period = rng.uniform(240, 420, 3)
+        phase = rng.uniform(0, 2 * np.pi, 3)
+        drift = np.sin(2 * np.pi * seconds[:, None] / period + phase)
+        drift *= DRIFT_M / max(float(np.linalg.norm(drift, axis=1).max()), 1e-9)
+        errors = drift + rng.normal(0, WHITE_M, (len(stations), 3))
+    if altitude_drift_m:
+        # fast at first, as a receiver settles
+        errors[:, 2] += rng.choice((-1, 1)) * altitude_drift_m * np.sin(seconds / max(seconds[-1], 1.0) * np.pi / 2)
+    return np.asarray(errors)

@@ -17,8 +17,6 @@ from uav_workflow.simulation.scene import COARSE, FAR, Scene
 FloatArray = NDArray[np.float64]
 HeightFunction = Callable[[FloatArray, FloatArray], FloatArray]
 
-EDGE_M = 0.5
-"""Rays stay this far inside the scene; a scene reaches further past what is photographed."""
 LATTICE = 8
 """Pixels between the rays that are traced to the ground exactly; between them ground places are linear."""
 
@@ -33,12 +31,15 @@ class GroundRays:
         Place on the ground.
     lean_row, lean_col : (m, n) float64
         Texels toward the camera a unit (`painting.UNIT_M`) above the ground.
+    bend : (m, n) float64
+        Share by which the lean grows a unit above the ground, because the ground falls away from under the ray.
     """
 
     row: FloatArray
     col: FloatArray
     lean_row: FloatArray
     lean_col: FloatArray
+    bend: FloatArray
 
 
 def undistort(camera: Camera, pixels: FloatArray) -> FloatArray:
@@ -90,7 +91,12 @@ def ground_rays(scene: Scene, camera: Camera, shot: Shot) -> GroundRays:
     slope_x, slope_y = scene.terrain.gradient(points[:, 0], points[:, 1])
     lean = rays[:, :2] / rays[:, 2:]
     # climbing a metre above sloping ground takes more or less than a metre of the ray
-    lean = lean / (1 - (lean[:, :1] * slope_x[:, None] + lean[:, 1:] * slope_y[:, None]))
+    gain = 1 - (lean[:, 0] * slope_x + lean[:, 1] * slope_y)
+    climb = scene.landscape.tall_m
+    ahead = points[:, :2] + climb * lean
+    rise = scene.terrain.height(ahead[:, 0], ahead[:, 1]) - points[:, 2] - climb * (1 - gain)
+    bend = rise / (climb * gain) ** 2
+    lean = lean / gain[:, None]
     texel = scene.spec.texel_m
     shape = (rows, columns)
     return GroundRays(
@@ -98,7 +104,32 @@ def ground_rays(scene: Scene, camera: Camera, shot: Shot) -> GroundRays:
         col=(points[:, 0] / texel - scene.col0).reshape(shape),
         lean_row=(-lean[:, 1] * UNIT_M / texel).reshape(shape),
         lean_col=(lean[:, 0] * UNIT_M / texel).reshape(shape),
+        bend=(bend * UNIT_M).reshape(shape),
     )
+
+
+@compiled
+def _met(  # noqa: PLR0917 - numba kernels take no keywords only
+    height: NDArray[np.uint16],
+    above: float,
+    row: float,
+    col: float,
+    lean_row: float,
+    lean_col: float,
+    bend: float,
+    step: float,
+) -> tuple[int, int]:
+    """Texel of a ray that has just dived below the surface: back on it where it came from above, not from the side."""
+    reach = above * (1.0 + bend * above)
+    r, c = int(row + lean_row * reach), int(col + lean_col * reach)
+    top = float(height[r, c])
+    if top - above > step:
+        return r, c
+    reach = top * (1.0 + bend * top)
+    back_r, back_c = int(row + lean_row * reach), int(col + lean_col * reach)
+    if abs(float(height[back_r, back_c]) - top) > step:
+        return r, c
+    return back_r, back_c
 
 
 @compiled
@@ -110,17 +141,19 @@ def _hit(  # noqa: PLR0917 - numba kernels take no keywords only
     col: float,
     lean_row: float,
     lean_col: float,
+    bend: float,
     step: float,
 ) -> tuple[int, int]:
     """Texel a ray sees first, coming down from ``above`` toward its place on the ground; ``step``: one texel on."""
     while above > 0.0:
-        r, c = int(row + lean_row * above), int(col + lean_col * above)
+        reach = above * (1.0 + bend * above)
+        r, c = int(row + lean_row * reach), int(col + lean_col * reach)
         roof = float(ceiling[r // COARSE, c // COARSE])
         if above > roof:
             # nothing this high for a whole coarse cell around: go down to the roof, or one cell along the ray
             above = max(roof, above - COARSE * step)
         elif float(height[r, c]) >= above:
-            return r, c
+            return _met(height, above, row, col, lean_row, lean_col, bend, step)
         else:
             above -= step
     return int(row), int(col)
@@ -139,14 +172,14 @@ def _expose(  # noqa: PLR0917 - numba kernels take no keywords only
     height: NDArray[np.uint16],
     ceilings: tuple[NDArray[np.uint16], NDArray[np.uint16]],
     looks: NDArray[np.uint8],
-    lattice: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+    lattice: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
     reflectance: NDArray[np.float32],
     direct_share: float,
     samples: int,
     edge: int,
     out: NDArray[np.float32],
 ) -> None:
-    rows0, cols0, lean_rows, lean_cols = lattice
+    rows0, cols0, lean_rows, lean_cols, bends = lattice
     near, far = ceilings
     rows, columns = height.shape
     bands, high, wide = out.shape
@@ -159,7 +192,9 @@ def _expose(  # noqa: PLR0917 - numba kernels take no keywords only
             y, x = (v - i * LATTICE + 0.5) / LATTICE, (u - j * LATTICE + 0.5) / LATTICE
             row0, row_down, row_right = _between(rows0, i, j, y, x)
             col0, col_down, col_right = _between(cols0, i, j, y, x)
-            lean_row, lean_col = lean_rows[i, j], lean_cols[i, j]
+            lean_row, _, _ = _between(lean_rows, i, j, y, x)
+            lean_col, _, _ = _between(lean_cols, i, j, y, x)
+            bend, _, _ = _between(bends, i, j, y, x)
             lean = max(abs(lean_row), abs(lean_col), 1e-6)
             # rays start under the highest thing around and never leave the scene
             top = min(float(far[int(row0) // FAR, int(col0) // FAR]), edge / lean)
@@ -168,7 +203,7 @@ def _expose(  # noqa: PLR0917 - numba kernels take no keywords only
                     down, right = (s + 0.5) / samples - 0.5, (t + 0.5) / samples - 0.5
                     row = min(max(row0 + row_down * down + row_right * right, edge), rows - 1 - edge)
                     col = min(max(col0 + col_down * down + col_right * right, edge), columns - 1 - edge)
-                    r, k = _hit(height, near, top, row, col, lean_row, lean_col, 1.0 / lean)
+                    r, k = _hit(height, near, top, row, col, lean_row, lean_col, bend, 1.0 / lean)
                     light = looks[r, k, 2] * direct_scale + looks[r, k, 3] * sky_scale
                     light *= (0.5 + looks[r, k, 1] / 255.0) * share
                     material = looks[r, k, 0]
@@ -199,9 +234,9 @@ def apparent_reflectance(
     rays = ground_rays(scene, camera, shot)
     ground = float(scene.terrain.height(shot.centre[:1], shot.centre[1:2])[0])
     pixel_m = (float(shot.centre[2]) - ground) / camera.fx
-    samples = min(4, max(1, round(pixel_m / scene.spec.texel_m / 1.5)))
+    samples = min(4, math.ceil(pixel_m / scene.spec.texel_m / 1.5))
     out = np.zeros((len(reflectance), camera.height, camera.width), np.float32)
-    lattice = (rays.row, rays.col, rays.lean_row, rays.lean_col)
-    ceilings, edge = (scene.ceiling, scene.far_ceiling), int(EDGE_M / scene.spec.texel_m)
+    lattice = (rays.row, rays.col, rays.lean_row, rays.lean_col, rays.bend)
+    ceilings, edge = (scene.ceiling, scene.far_ceiling), int(scene.landscape.reach_m / scene.spec.texel_m)
     _expose(scene.height, ceilings, scene.looks, lattice, reflectance, direct_share, samples, edge, out)
     return out

@@ -39,7 +39,10 @@ class RgbFlight:
         rng = np.random.default_rng((options.seed, 3))
         self._options = options
         self._preset = camera
-        self.bands = [plain((width, height), 24.0 / 36.0 * width, CORNER_LIGHT, rng)]
+        error = options.focal_tag_error
+        self.bands = [
+            plain((width, height), 24.0 / 36.0 * width, corner_light=CORNER_LIGHT, rng=rng, focal_error=error)
+        ]
         self.survey: Survey = plan(options, camera, self.bands[0].camera.fx, SHAKE_DEG)
         self._vignetting = self.bands[0].vignetting.brightness(width, height)
         self._exposures = self._meter()

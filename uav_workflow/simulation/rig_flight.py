@@ -66,7 +66,13 @@ class RigFlight:
         rng = np.random.default_rng((options.seed, 3))
         self._options = options
         self.bands: list[BandCamera] = rig(
-            len(BANDS), REFERENCE, (width, height), camera.focal_px, corner_light=CORNER_LIGHT, rng=rng
+            len(BANDS),
+            REFERENCE,
+            (width, height),
+            camera.focal_px,
+            corner_light=CORNER_LIGHT,
+            rng=rng,
+            focal_error=options.focal_tag_error,
         )
         self.survey: Survey = plan(options, camera, self.bands[REFERENCE].camera.fx, SHAKE_DEG)
         self._responses = [

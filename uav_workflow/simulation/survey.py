@@ -15,6 +15,7 @@ from uav_workflow.simulation.cameras import BandCamera
 from uav_workflow.simulation.options import SimulationOptions
 from uav_workflow.simulation.path import Station, fly, gps_errors
 from uav_workflow.simulation.photograph import ground_places
+from uav_workflow.simulation.scene import LANDSCAPES
 from uav_workflow.simulation.site import START, Site
 from uav_workflow.simulation.sky import Light, SkyModel
 from uav_workflow.simulation.terrain import Terrain
@@ -81,7 +82,7 @@ def plan(options: SimulationOptions, camera: FrameCamera, focal_px: float, shake
     """
     site = Site()
     rng = np.random.default_rng((options.seed, 5))
-    terrain = Terrain(options.scene, site.base_m)
+    terrain = LANDSCAPES[options.landscape].terrain(options.scene, site.base_m)
     height = options.gsd_cm / 100 * focal_px
     overlap = Overlap(forward=options.forward_overlap, side=options.side_overlap)
     lines = block((0.0, 0.0), options.captures, camera, height, overlap, heading_deg=float(rng.uniform(-8, 8)))
@@ -92,7 +93,8 @@ def plan(options: SimulationOptions, camera: FrameCamera, focal_px: float, shake
         site=site,
         terrain=terrain,
         stations=stations,
-        gps=np.array([station.centre for station in stations]) + gps_errors(stations, rng),
+        gps=np.array([station.centre for station in stations])
+        + gps_errors(stations, rng, options.gps_noise_m, options.altitude_drift_m),
         clock_offset_s=float(rng.uniform(-CLOCK_OFFSET_S, CLOCK_OFFSET_S)),
         start=START,
         sky=SkyModel(options.sky, options.seed),
@@ -117,9 +119,7 @@ def shot_of(station: Station, band: BandCamera, image: str, time_utc: datetime) 
     )
 
 
-def seen_bounds(
-    survey: Survey, bands: Sequence[BandCamera], margin_m: float = 0.6
-) -> tuple[float, float, float, float]:
+def seen_bounds(survey: Survey, bands: Sequence[BandCamera], margin_m: float) -> tuple[float, float, float, float]:
     """Bounds of the ground that the photos see, with a margin for what stands on it."""
     seen = []
     for station in survey.stations:

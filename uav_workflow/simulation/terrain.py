@@ -1,4 +1,4 @@
-"""The bare ground: a rolling slope, hummocks and one terrace riser, nowhere steeper than 25 degrees."""
+"""The bare ground: a rolling slope with hummocks and one terrace riser, or hills."""
 
 from __future__ import annotations
 
@@ -40,3 +40,14 @@ class Terrain:
         dx = (self.height(x + step_m, y) - self.height(x - step_m, y)) / (2 * step_m)
         dy = (self.height(x, y + step_m) - self.height(x, y - step_m)) / (2 * step_m)
         return dx, dy
+
+
+class Relief(Terrain):
+    """Hills of 5 m up and down and a gentle slope, nowhere steeper than 25 degrees."""
+
+    def height(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Ellipsoidal height of the ground, metres, at places of any shape."""
+        direction = np.random.default_rng((self.seed, 12)).uniform(0, 2 * np.pi)
+        plane = 0.03 * (np.cos(direction) * x + np.sin(direction) * y)
+        hills = 4.2 * field(x, y, 48.0, self.seed * 7 + 41) + 0.6 * field(x, y, 19.0, self.seed * 7 + 42)
+        return np.asarray(self.base_m + plane + hills)

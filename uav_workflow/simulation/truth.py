@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,8 @@ Maps = dict[str, NDArray[np.float32]]
 CELL_M = 0.05
 """Cell of every truth raster but biomass."""
 BIOMASS_CELL_M = 0.25
+BARE_M, TALL_M, CLEAR_M = 0.01, 0.5, 0.5
+"""See `ground_seen`."""
 MIXED_PIXEL_M = 0.02
 MIXED_BELOW = 0.9
 """A pixel is mixed when its main class fills less than this."""
@@ -38,8 +41,9 @@ class SceneTruth:
     Attributes
     ----------
     maps : mapping
-        surface, terrain, height (m); fvc_green, fvc_total, shadow (share); class; biomass (g/m2); one reflectance a
-        band, apparent: pi x radiance / irradiance on open level ground under the flight's mean sky.
+        surface, terrain, height (m); ground (see `ground_seen`); fvc_green, fvc_total, shadow (share); class; biomass
+        (g/m2); one reflectance a band, apparent: pi x radiance / irradiance on open level ground under the flight's
+        mean sky.
     shares : mapping
         Of the scene: every class, mixed pixels at 2 cm.
     """
@@ -71,9 +75,22 @@ def measure_scene(scene: Scene, direct_share: FloatArray, workers: int = 2) -> S
         for seen, mix in pool.map(one, list(scene.tiles())):
             counts += seen
             mixed += mix
+    maps["ground"] = ground_seen(maps["surface"] - maps["terrain"])
     shares = {cover.name.lower(): float(counts[cover] / counts.sum()) for cover in Cover}
     shares["mixed_at_2cm"] = float(mixed[0] / mixed[1])
     return SceneTruth(maps=maps, shares=shares)
+
+
+def ground_seen(above_ground: NDArray[np.float32]) -> NDArray[np.float32]:
+    """2 where ground is open, 1 where it is bare but something stands near, 0 where something stands on it.
+
+    Bare: nothing higher than `BARE_M` on the cell and its neighbours. Open: besides, nothing higher than `TALL_M`
+    within `CLEAR_M`.
+    """
+    bare = cv2.dilate(above_ground, np.ones((3, 3), np.uint8)) < BARE_M
+    side = 2 * round(CLEAR_M / CELL_M) + 1
+    clear = cv2.dilate(above_ground, np.ones((side, side), np.uint8)) < TALL_M
+    return np.asarray(bare * (1 + clear), np.float32)
 
 
 def _measure_tile(scene: Scene, tile: Tile, direct_share: FloatArray) -> tuple[Maps, FloatArray, FloatArray]:
@@ -142,6 +159,7 @@ def write_rasters(folder: Path, scene: Scene, truth: SceneTruth, site: Site) -> 
         "terrain": (["terrain"], ["m"], "average"),
         "height": (["height"], ["m"], "average"),
         "class": (["class"], ["1"], "mode"),
+        "ground": (["ground"], ["1"], "mode"),
         "cover": (["fvc_green", "fvc_total", "shadow"], ["1"] * 3, "average"),
         "biomass": (["biomass"], ["g/m2"], "average"),
         "reflectance": (list(BANDS), ["1"] * len(BANDS), "average"),
@@ -152,7 +170,7 @@ def write_rasters(folder: Path, scene: Scene, truth: SceneTruth, site: Site) -> 
         cell = BIOMASS_CELL_M if name == "biomass" else CELL_M
         grid = Grid(site.crs, site.centre[0] + x_min, site.centre[1] + y_max, cell, layers.shape[2], layers.shape[1])
         legend = {f"class_{cover.value}": cover.name.lower() for cover in Cover} if name == "class" else None
-        dtype, nodata = ("uint8", 0) if name == "class" else ("float32", math.nan)
+        dtype, nodata = {"class": ("uint8", 0), "ground": ("uint8", 255)}.get(name, ("float32", math.nan))
         path = folder / f"{name}.tif"
         with cog(
             path, grid, bands, dtype=dtype, nodata=nodata, overviews=overviews, tags=legend, units=units

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from uav_workflow.simulation.landscape import SceneSpec
 from uav_workflow.simulation.materials import MATERIALS, Cover
 from uav_workflow.simulation.plants import GREEN_KINDS, block_elements
-from uav_workflow.simulation.scene import SceneSpec, make_scene
+from uav_workflow.simulation.scene import make_scene
 from uav_workflow.simulation.site import START, Site
 from uav_workflow.simulation.terrain import Terrain
 from uav_workflow.simulation.truth import SceneTruth, measure_scene
