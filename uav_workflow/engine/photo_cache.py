@@ -21,6 +21,8 @@ Item = TypeVar("Item")
 _REDUCED_GREY = {1: cv2.IMREAD_GRAYSCALE, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
                  8: cv2.IMREAD_REDUCED_GRAYSCALE_8}  # fmt: skip
 
+_REDUCED_COLOUR = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+
 
 class LeastRecent(Generic[Item]):
     """Cache that drops what was used longest ago when its bytes pass the budget."""
@@ -58,6 +60,27 @@ def read_pixels(path: Path) -> Array:
     if pixels is None:
         raise EngineError(f"{path.name}: can't be decoded; copy the photo from the card again or leave it out")
     return np.ascontiguousarray(pixels[:, :, ::-1]) if pixels.ndim == 3 else pixels
+
+
+def read_reduced(path: Path, factor: int) -> Array:
+    """Pixels as `read_pixels` gives them, ``factor`` (1, 2, 4, 8) times smaller: means, float32 unless of 8 bits.
+
+    Pixel (i, j) of the result covers the ``factor`` x ``factor`` pixels from (i * factor, j * factor).
+    """
+    if factor == 1:
+        return read_pixels(path)
+    if path.suffix.lower() in {".jpg", ".jpeg"}:
+        found = cv2.imread(str(path), _REDUCED_COLOUR[factor] | cv2.IMREAD_IGNORE_ORIENTATION)
+        if found is not None:
+            return np.ascontiguousarray(found[:, :, ::-1])
+    pixels = read_pixels(path)
+    # cv2.resize maps the whole frame onto the whole result: cut to a multiple, or every pixel creeps
+    rows, columns = pixels.shape[0] // factor, pixels.shape[1] // factor
+    cut = pixels[: rows * factor, : columns * factor]
+    if cut.dtype != np.uint8:
+        cut = cut.astype(np.float32)
+    reduced: Array = cv2.resize(cut, (columns, rows), interpolation=cv2.INTER_AREA)
+    return reduced
 
 
 def read_grey(path: Path, factor: int) -> NDArray[np.uint8]:

@@ -25,11 +25,12 @@ from uav_workflow.engine.inputs import read_captures
 from uav_workflow.engine.matching import MatchSettings
 from uav_workflow.engine.odm_report import RunProducts, write_stats
 from uav_workflow.engine.options import EngineOptions
-from uav_workflow.engine.orthomosaic import BandLayer, MosaicFacts, render_orthomosaic
+from uav_workflow.engine.orthomosaic import MosaicFacts, render_orthomosaic
 from uav_workflow.engine.point_cloud import CloudFacts, CloudSettings, write_cloud
 from uav_workflow.engine.progress import StageProgress, StageReport, StageTime, peak_memory_mib
 from uav_workflow.engine.reconstruction_io import write_reconstruction, write_shots
 from uav_workflow.engine.scratch import Scratch, release
+from uav_workflow.engine.sources import BandLayer
 from uav_workflow.engine.structure import StructureSettings, reconstruct
 from uav_workflow.engine.surface import Surface, SurfaceSettings, build_surface
 from uav_workflow.engine.terrain import TerrainSettings, build_terrain

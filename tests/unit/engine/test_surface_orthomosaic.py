@@ -15,8 +15,9 @@ from rasterio.enums import ColorInterp
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Reconstruction
-from uav_workflow.engine.orthomosaic import BandLayer, render_orthomosaic
+from uav_workflow.engine.orthomosaic import render_orthomosaic
 from uav_workflow.engine.point_cloud import write_cloud
+from uav_workflow.engine.sources import BandLayer
 from uav_workflow.engine.surface import Surface
 from uav_workflow.errors import EngineError
 

@@ -1,0 +1,93 @@
+"""Photos of the mosaic, decoded within a budget, and where a tile's pixels lie in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_workflow.engine.photo_cache import LeastRecent, read_pixels, read_reduced
+from uav_workflow.engine.views import Float32, Float64, View
+from uav_workflow.engine.visibility import OUTSIDE, photo_positions
+
+Array = NDArray[Any]
+Bool = NDArray[np.bool_]
+
+_PLATEAU = 16
+"""Pixels of a photo that share its largest value when the sensor or the calibration clipped them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    pixels: Array
+    flaws: NDArray[np.uint8] | None
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.pixels.nbytes) + (self.flaws.nbytes if self.flaws is not None else 0)
+
+
+class PhotoShelf:
+    """Decoded photos; those used longest ago are dropped.
+
+    Parameters
+    ----------
+    cache_mib : int
+        Memory they may take; the one in use is held in any case.
+    reduction : int
+        1, 2, 4 or 8: photos are held so many times smaller (pictures whose pixels are coarser than the photos').
+    """
+
+    def __init__(self, cache_mib: int, reduction: int = 1) -> None:
+        self._reduction = reduction
+        self._photos: LeastRecent[_Held] = LeastRecent(cache_mib << 20, lambda held: held.nbytes)
+
+    def shown(self, path: Path, maps: Float32) -> Array:
+        """A picture's colours at ``maps`` (2, rows, columns), by bicubic interpolation; 0 outside."""
+        held = self._photos.get(str(path), lambda: _Held(read_reduced(path, self._reduction), None))
+        at = (maps + 0.5) / self._reduction - 0.5 if self._reduction > 1 else maps
+        # beyond the outermost centres the border is repeated, beyond the frame nothing is wanted
+        sample: Array = cv2.remap(held.pixels, at[0], at[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return sample
+
+    def measured(self, path: Path, maps: Float32) -> tuple[Array, Bool]:
+        """Bilinear samples of a band's photo, and which of them are flawed: outside it, no number, or saturated."""
+        held = self._photos.get(str(path), lambda: _with_flaws(read_pixels(path)))
+        sample: Array = cv2.remap(held.pixels, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        flawed: Bool = maps[0] < 0
+        if held.flaws is not None:
+            touched = cv2.remap(held.flaws, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            flawed = flawed | (touched > 0)
+        return sample, flawed
+
+
+def positions(view: View, heights: Float32, corner: Float64, wanted: Bool) -> Float32:
+    """`photo_positions` in an array of their own."""
+    maps = np.full((2, *heights.shape), OUTSIDE, np.float32)
+    photo_positions(heights, corner, view.packed, wanted, maps)
+    return maps
+
+
+def _with_flaws(pixels: Array) -> _Held:
+    """A photo and its flaws: numbers that are none, and those on the plateau at which the sensor clips.
+
+    Integers are clipped near the top of 10, 12, 14 or 16 bits, wherever calibration put the top of floats.
+    """
+    top = np.nanmax(pixels) if pixels.dtype.kind == "f" and not np.isnan(pixels).all() else pixels.max()
+    flaws = pixels == top
+    if pixels.dtype.kind in "ui":
+        full = 2.0 ** np.array([8 * pixels.dtype.itemsize, 10, 12, 14])
+        clipped = bool(((float(top) < full) & (float(top) >= 0.97 * full)).any())
+    else:
+        clipped = True
+    if not clipped or np.count_nonzero(flaws) < _PLATEAU:
+        flaws = np.zeros(pixels.shape, np.bool_)
+    if pixels.dtype.kind == "f":
+        flaws = flaws | ~np.isfinite(pixels)
+    if flaws.ndim == 3:
+        flaws = flaws.any(axis=2)
+    return _Held(pixels, flaws.astype(np.uint8) * np.uint8(255) if flaws.any() else None)
