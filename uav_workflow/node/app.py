@@ -143,7 +143,7 @@ class NodeApi:
         uuid = self._new_uuid(request)
         # received under an id of its own: a first attempt that is cut must not take the second one's files with it
         draft = task_uuid(None)
-        self.uploads.open(Session.from_fields(draft, {}, self.policy))
+        self.uploads.open_draft(draft)
         try:
             form = await self._receive(request, draft)
             session = Session.from_fields(uuid, form.fields, self.policy)
@@ -202,7 +202,8 @@ class NodeApi:
     def _new_uuid(self, request: Request) -> str:
         wanted = request.headers.get("set-uuid")
         uuid = task_uuid(wanted)
-        if uuid in self.book:
+        # also where a task lies whose state could not be read
+        if uuid in self.book or (self.book.files.tasks / uuid).exists():
             raise Refusal(f"Invalid set-uuid: {wanted} is a task already", no_retry=True)
         return uuid
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import os
 import re
+import threading
 from pathlib import Path, PurePosixPath
 
 from uav_workflow.node.refusal import Refusal
@@ -14,6 +16,9 @@ _UNSUPPORTED = {
     "align.laz": "aligning to a reference cloud",
     "align.tif": "aligning to a reference surface",
 }
+
+_NAMING = threading.Lock()
+"""Held where looking for a free name and taking it are two steps."""
 
 
 def safe_name(name: str) -> str:
@@ -39,20 +44,32 @@ def safe_name(name: str) -> str:
 def place(received: Path, folder: Path, name: str) -> None:
     """Flush a received file and link it to a free name; a copy of what is there already is dropped.
 
-    NodeODM appends an underscore to a name that is taken by other content. The received file stays where it is.
+    NodeODM appends an underscore to a name that is taken by other content. The received file may stay where it is.
     """
     with received.open("rb") as stream:
         os.fsync(stream.fileno())
     candidate = folder / name
-    while True:
-        try:
-            os.link(received, candidate)
-        except FileExistsError:
-            if filecmp.cmp(received, candidate, shallow=False):
-                return
-            candidate = candidate.with_name(f"{candidate.stem}_{candidate.suffix}")
-        else:
+    while not _linked(received, candidate):
+        if filecmp.cmp(received, candidate, shallow=False):
             return
+        candidate = candidate.with_name(f"{candidate.stem}_{candidate.suffix}")
+
+
+def _linked(received: Path, candidate: Path) -> bool:
+    """Give a file its name in one step; False when the name is taken."""
+    try:
+        os.link(received, candidate)
+    except FileExistsError:
+        return False
+    except OSError as exc:
+        if exc.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # exFAT and some network shares know no links
+        with _NAMING:
+            if candidate.exists():
+                return False
+            received.rename(candidate)
+    return True
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ from uav_workflow.node.queue import TaskQueue
 from uav_workflow.node.refusal import Refusal
 from uav_workflow.node.uploads import Uploads
 
+log = logging.getLogger(__name__)
+
 CLEANUP_S = 3600.0
+"""Between two looks for what is too old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +48,15 @@ class Lifetime:
         cleaned = -CLEANUP_S
         while True:
             now = time.monotonic()
-            if now - cleaned >= CLEANUP_S:
-                cleaned = now
-                await self.clean_up(time.time())
-            await self.queue.cancel_overdue()
-            if self._needed():
-                idle_since = now
+            try:
+                if now - cleaned >= CLEANUP_S:
+                    cleaned = now
+                    await self.clean_up(time.time())
+                await self.queue.cancel_overdue()
+                if self._needed():
+                    idle_since = now
+            except (Refusal, OSError) as exc:  # a client was faster, or the disk is in trouble: the watch goes on
+                log.warning("tidying up: %s", exc)
             idle_s = now - max(idle_since, self.gate.last_request)
             if self.exit_when_idle_s is not None and idle_s >= self.exit_when_idle_s:
                 stop()

@@ -18,14 +18,18 @@ class Uploads:
 
     def __init__(self, files: TaskFiles) -> None:
         self._files = files
-        self._clear_parts()
+        self._clear_unfinished()
 
     def open(self, session: Session) -> None:
         """Start a session, or overwrite what an earlier init of the same id said; its files stay."""
-        folder = self._files.upload(session.uuid)
+        self.open_draft(session.uuid)
+        write_json(self._files.upload(session.uuid) / "session.json", session.to_json())
+
+    def open_draft(self, uuid: str) -> None:
+        """Make room for files of which nobody knows yet what is to be made of them; no session until it has one."""
+        folder = self._files.upload(uuid)
         (folder / "project" / "images").mkdir(parents=True, exist_ok=True)
         (folder / "parts").mkdir(exist_ok=True)
-        write_json(folder / "session.json", session.to_json())
 
     def session(self, uuid: str) -> Session:
         """Session of an id; `Refusal` when there is none."""
@@ -70,8 +74,11 @@ class Uploads:
         """Ids of sessions to which nothing came since that time (seconds since 1970)."""
         return [folder.name for folder in self._files.uploads.iterdir() if _last_change(folder) < time_s]
 
-    def _clear_parts(self) -> None:
-        """Bodies that were open when an earlier life of the node ended."""
+    def _clear_unfinished(self) -> None:
+        """What was on its way when an earlier life of the node ended: bodies, and one-call uploads."""
+        for folder in list(self._files.uploads.iterdir()):
+            if not (folder / "session.json").exists():
+                self._files.discard(folder)
         for part in self._files.uploads.glob("*/parts/*.part"):
             part.unlink(missing_ok=True)
 

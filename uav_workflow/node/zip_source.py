@@ -86,7 +86,9 @@ def _unpack(where: str, archive: Path, images: Path) -> None:
                 with bundle.open(entry) as source, scratch.open("wb") as target:
                     shutil.copyfileobj(source, target, CHUNK)
                 place(scratch, images, safe_name(base))
-                scratch.unlink()  # the placed file keeps the bytes; the next entry gets a file of its own
+                scratch.unlink(
+                    missing_ok=True
+                )  # the placed file keeps the bytes; the next entry gets a file of its own
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as exc:
         raise Refusal(f"zipurl: what {where} sent is no archive that can be unpacked ({exc})") from exc
     sync_folder(images)

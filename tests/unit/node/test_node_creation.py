@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import http.server
 import io
 import json
+import os
 import threading
 import uuid as uuid_module
 import zipfile
@@ -131,6 +133,36 @@ def test_no_photo_among_the_files_fails_the_task_in_words(node: Client) -> None:
     assert info["progress"] == 100
     assert node.act("restart", uuid) == {"success": True}, "a restart looks at the files again"
     assert "No photos" in node.wait(uuid, 30)["status"]["errorMessage"]
+
+
+def test_a_body_that_is_open_when_the_task_is_committed_stays_out_of_it(node: Client, tmp_path: Path) -> None:
+    uuid = node.init()["uuid"]
+    node.upload(uuid, ("a.jpg", b"A"))
+    body = b'--x\r\nContent-Disposition: form-data; name="images"; filename="late.jpg"\r\n\r\nLATE\r\n--x--\r\n'
+    head = f"POST /task/new/upload/{uuid} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    kind = "Content-Type: multipart/form-data; boundary=x\r\nConnection: close\r\n\r\n"
+    with node.connect() as wire:
+        wire.sendall(f"{head}{kind}".encode() + body[:-10])
+        until(lambda: list(tmp_path.rglob("*.part")))
+        assert node.post(f"/task/new/commit/{uuid}").json() == {"uuid": uuid}
+        node.wait(uuid, 40)
+        wire.sendall(body[-10:])
+        assert b"Invalid uuid (not found)" in b"".join(iter(lambda: wire.recv(1000), b""))
+    assert images(tmp_path / "node", uuid) == {"a.jpg": b"A"}
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_disk_without_links_keeps_files_all_the_same(
+    node: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    uuid = node.init()["uuid"]
+    for data in (b"one", b"one", b"two!", b"two!"):
+        assert node.upload(uuid, ("a.jpg", data)) == {"success": True}
+    assert images(tmp_path / "node", uuid) == {"a.jpg": b"one", "a_.jpg": b"two!"}
 
 
 @pytest.mark.parametrize("name", ["align.las", "Align.LAZ", "align.tif"])

@@ -57,9 +57,13 @@ def test_during_an_upload_its_whole_files_stay_and_the_cut_one_goes(tmp_path: Pa
         with node.client.connect() as wire:
             wire.sendall(half_an_upload(node.client, session))
             until(lambda: list(tmp_path.rglob("*.part")))
-            node.kill()
+            with node.client.connect() as other:
+                other.sendall(half_an_upload(node.client, session).replace(f"/upload/{session}".encode(), b""))
+                until(lambda: len(list(tmp_path.rglob("*.part"))) == 2)
+                node.kill()
         client = node.start()
         assert not list(tmp_path.rglob("*.part"))
+        assert [path.name for path in (node.data_dir / "uploads").iterdir()] == [session], "nobody knows the other"
         assert images(node.data_dir, session) == {"a.jpg": b"A"}
         assert client.get("/task/list").json() == []
         assert client.upload(session, ("late.jpg", b"WHOLE")) == {"success": True}

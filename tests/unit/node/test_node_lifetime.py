@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from node_harness import serving
 
 from uav_workflow.node.book import TaskBook
 from uav_workflow.node.gate import Gate
@@ -66,9 +67,9 @@ def test_a_state_that_can_not_be_read_is_left_alone(tmp_path: Path, caplog: pyte
     broken.mkdir()
     (broken / "state.json").write_text("{")
 
-    book = TaskBook(files)
-    book.load()
-    assert book.uuids() == []
+    with serving(tmp_path) as client:
+        assert client.get("/task/list").json() == []
+        assert "is a task already" in client.init(UUIDS[0])["error"], "its folder is not for another"
     assert str(broken) in caplog.text
     assert (broken / "state.json").exists()
 
