@@ -219,7 +219,7 @@ class NodeApi:
         return form
 
     def _commit(self, uuid: str) -> None:
-        session = self.uploads.session(uuid)
+        session = self.uploads.session(uuid).again(self.policy)
         count = self.uploads.count(uuid)
         if count == 0 and not session.zipurl:
             self.uploads.close(uuid)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 import uuid as uuid_module
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +57,18 @@ class Session:
             webhook=_address("webhook", fields, policy.allow_webhook),
             ignored=ignored_options(fields.get("options")),
         )
+
+    def again(self, policy: Policy) -> Session:
+        """Checked once more at the commit: the node may have become another since.
+
+        Raises
+        ------
+        Refusal
+            What was granted then is not now.
+        """
+        fields = {"options": json.dumps(self.options), "zipurl": self.zipurl, "webhook": self.webhook}
+        now = Session.from_fields(self.uuid, fields, policy)
+        return replace(self, options=now.options, ignored=(*self.ignored, *now.ignored))
 
     def to_json(self) -> dict[str, Json]:
         """Plain dictionary for session.json."""

@@ -223,6 +223,8 @@ def test_too_many_files_fail_the_task_with_the_numbers(tmp_path: Path) -> None:
         photos = [(f"{index}.jpg", b"x") for index in range(3)]
         info = client.wait(client.submit(*photos), 30)
         assert info["status"]["errorMessage"] == "3 images uploaded, but this node can only process up to 2."
+        control = client.wait(client.submit(*photos[:2], ("gcp_list.txt", b"EPSG:4326")), 30)
+        assert control["status"]["errorMessage"].startswith("3 images"), "every file counts, control points too"
         answer = client.post("/task/new", files=[("images", photo) for photo in photos]).json()
         assert "only process up to 2" in answer["error"]
 

@@ -78,6 +78,21 @@ def test_init_again_overwrites_what_was_said_and_keeps_the_files(node: Client) -
     assert (info["name"], info["options"], info["imagesCount"]) == ("second", [], 2)
 
 
+def test_options_are_checked_again_at_the_commit(node: Client, tmp_path: Path) -> None:
+    uuid = node.init(options='[{"name": "pc-quality", "value": "ultra"}]')["uuid"]
+    node.upload(uuid, ("a.jpg", b"A"))
+    session = tmp_path / "node" / "uploads" / uuid / "session.json"
+    # as a node of another version, or with another operator's limits, wrote it
+    written = session.read_text()
+    session.write_text(written.replace('"ultra"', '"best"'))
+    error = node.post(f"/task/new/commit/{uuid}").json()["error"]
+    assert json.loads(error) == [{"name": "pc-quality", "error": "Invalid value best (not in enum)"}]
+    session.write_text(written.replace('"pc-quality"', '"gone-since"'))
+    assert node.post(f"/task/new/commit/{uuid}").json() == {"uuid": uuid}
+    assert node.wait(uuid, 40)["options"] == []
+    assert "options this engine does not have are ignored: gone-since" in node.output(uuid)
+
+
 def test_date_and_name_are_the_clients(node: Client) -> None:
     uuid = node.submit(("a.jpg", b"A"), name="草地 <b>", dateCreated="1700000000000")
     assert node.info(uuid)["dateCreated"] == 1_700_000_000_000

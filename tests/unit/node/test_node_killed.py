@@ -82,6 +82,7 @@ def test_while_the_files_are_sorted_out_it_is_sorted_out_again(tmp_path: Path) -
         assert asked.wait(20)
         assert node.client.info(uuid)["status"] == {"code": 20}
         assert node.client.info(uuid)["progress"] == 0
+        assert node.client.info(uuid)["imagesCount"] == 2, "all files, until they are sorted out"
         asked.clear()
         client = node.kill_and_start()
         assert asked.wait(20), "it is fetched again"
