@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+CHUNK = 4 << 20
 
 USUAL = (
     "odm_orthophoto",
@@ -21,27 +23,52 @@ USUAL = (
 """What all.zip holds unless the task names its outputs; `reconstruction.json` is in it here, unlike in ODM's."""
 
 
-def write_archive(project: Path, target: Path, outputs: Sequence[str] = ()) -> None:
+class Interrupted(Exception):  # noqa: N818 - no fault: somebody wants it no more
+    """The archive is wanted no more; nothing of it is left."""
+
+
+def write_archive(
+    project: Path, target: Path, outputs: Sequence[str] = (), wanted: Callable[[], bool] = lambda: True
+) -> None:
     """Pack results without compressing (they are compressed already), zip64 where needed.
 
     The archive appears under its name when it is whole. Paths that do not exist are left out.
+
+    Parameters
+    ----------
+    project, target : Path
+    outputs : sequence of str
+        Files and folders inside the project; the usual ones when empty.
+    wanted : callable
+        Asked all the while; False ends the work.
 
     Raises
     ------
     OSError
         The disk is full or can't be written.
+    Interrupted
+        It was wanted no more.
     """
     scratch = target.with_name(f".{target.name}.new")
     try:
         with scratch.open("wb") as stream:
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED, allowZip64=True) as bundle:
                 for path in _files(project, outputs or USUAL):
-                    bundle.write(path, path.relative_to(project).as_posix())
+                    _add(bundle, path, path.relative_to(project).as_posix(), wanted)
             stream.flush()
             os.fsync(stream.fileno())
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _add(bundle: zipfile.ZipFile, path: Path, name: str, wanted: Callable[[], bool]) -> None:
+    entry = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
+    with path.open("rb") as source, bundle.open(entry, "w") as target:
+        while piece := source.read(CHUNK):
+            if not wanted():
+                raise Interrupted
+            target.write(piece)
 
 
 def _files(project: Path, wanted: Sequence[str]) -> Iterator[Path]:

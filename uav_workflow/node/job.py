@@ -45,6 +45,7 @@ class Job:
         self._uuid = uuid
         self._command = command
         self._policy = policy
+        self._unwanted = False
         self._engine: EngineProcess | None = None
         self._doing: asyncio.Task[None] | None = None
 
@@ -63,6 +64,7 @@ class Job:
 
     async def end(self) -> None:
         """End what is being done; returns when nothing works on the task any more."""
+        self._unwanted = True
         if self._engine is not None:
             await self._engine.end()
         if self._doing is not None:
@@ -70,6 +72,7 @@ class Job:
 
     async def abandon(self) -> None:
         """Leave the task as it stands on disk: the node stops, a later one goes on from there."""
+        self._unwanted = True
         if self._doing is not None:
             self._doing.cancel()
         if self._engine is not None:
@@ -148,7 +151,11 @@ class Job:
     async def _pack(self) -> None:
         self._book.progress(self._uuid, PACKING)
         await asyncio.to_thread(
-            archive.write_archive, self._project, self._files.archive(self._uuid), self._task.outputs
+            archive.write_archive,
+            self._project,
+            self._files.archive(self._uuid),
+            self._task.outputs,
+            lambda: not self._unwanted,
         )
         self._end_as(Status.COMPLETED)
 

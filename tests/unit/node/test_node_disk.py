@@ -31,7 +31,7 @@ def test_a_full_disk_is_said_and_nothing_half_stays(
     assert [path.name for path in session.rglob("*") if path.is_file()] == ["session.json"]
     assert node.upload(uuid, ("a.jpg", b"A")) == {"success": True}
     with monkeypatch.context() as patch:
-        patch.setattr(zipfile.ZipFile, "write", no_space)
+        patch.setattr(zipfile.ZipFile, "open", no_space)
         assert node.post(f"/task/new/commit/{uuid}").json() == {"uuid": uuid}
         info = node.wait(uuid, 30)
     assert "disk is full" in info["status"]["errorMessage"]

@@ -287,6 +287,16 @@ time.sleep(600)
         assert not (node.project(uuid) / "tmp").exists()
 
 
+def test_cancel_ends_packing_at_once(node: Client, tmp_path: Path) -> None:
+    # 40 GB that take no place: packed in full the test would not end soon
+    uuid = node.submit(("big.jpg", b"40000"), ("first.jpg", b"A"))
+    until((tmp_path / "node" / "tasks" / uuid / ".all.zip.new").exists)
+    assert node.info(uuid)["progress"] == 93
+    assert node.act("cancel", uuid) == {"success": True}
+    assert node.info(uuid)["status"] == {"code": 50}
+    assert not (tmp_path / "node" / "tasks" / uuid / ".all.zip.new").exists()
+
+
 def test_a_download_outlives_a_restart_and_a_removal(node: Client) -> None:
     uuid = node.submit(("big.jpg", b"40"))
     node.wait(uuid, 40)
