@@ -24,6 +24,7 @@ from uav_workflow.photogrammetry.failure import (
     disk_full,
     is_passing,
     is_unknown_task,
+    never_left,
     refusal,
 )
 from uav_workflow.photogrammetry.patience import Clock, Patience
@@ -115,13 +116,13 @@ class Fetch:
                 continue
             unknown_since = None
             after = _length(self._part)
-            failures = 1 if after > longest else failures + 1
+            failures = 1 if after > longest else failures + (not never_left(problem))
             longest = max(longest, after)
             not_ready = isinstance(problem, NodeResponseError) and "not ready" in str(problem).lower()
             if failures > self._patience.retries or not (not_ready or is_passing(problem)):
                 raise refusal(problem, "downloading the results", self._node.address) from problem
             self._clock.check(f"{self._node.address}: downloading the results: {problem}")
-            time.sleep(self._patience.pause(failures))
+            time.sleep(self._patience.pause(max(failures, 1)))
 
     def _receive(self) -> bool:
         """One request, appended to the part file. True when the file has its full length."""

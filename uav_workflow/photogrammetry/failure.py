@@ -27,6 +27,7 @@ _TOKEN = re.compile(r"authentication|unauthori[sz]ed", re.IGNORECASE)
 _TLS = re.compile(
     r"certificate|hostname .* doesn't match|wrong_version_number|record_layer|unknown_protocol", re.IGNORECASE
 )
+_NEVER_MADE = re.compile(r"newconnectionerror|failed to establish a new connection|connecttimeout", re.IGNORECASE)
 _DOWN = re.compile(
     r"connection refused|newconnectionerror|remotedisconnected|connection reset|connection aborted", re.I
 )
@@ -100,6 +101,11 @@ def is_refused_token(exc: OdmError) -> bool:
 def is_down(exc: OdmError) -> bool:
     """True when nobody listens at the node's address, or a cluster dropped the call because its node is gone."""
     return isinstance(exc, NodeConnectionError) and bool(_DOWN.search(str(exc)))
+
+
+def never_left(exc: OdmError) -> bool:
+    """True when no byte of a request can have reached the node: the connection was never made."""
+    return isinstance(exc, NodeConnectionError) and bool(_NEVER_MADE.search(str(exc)))
 
 
 def refusal(exc: OdmError, doing: str, address: object) -> NodeError:

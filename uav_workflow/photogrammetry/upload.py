@@ -12,13 +12,21 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pyodm.exceptions import NodeResponseError, NodeServerError, OdmError
+from pyodm.exceptions import NodeServerError, OdmError
 from pyodm.utils import MultipartEncoder, options_to_json
 
 from uav_workflow.domain.product import Json
 from uav_workflow.errors import NodeError
 from uav_workflow.photogrammetry.connection import Connection
-from uav_workflow.photogrammetry.failure import SessionSpoiled, TaskLost, is_down, is_passing, is_unknown_task, refusal
+from uav_workflow.photogrammetry.failure import (
+    SessionSpoiled,
+    TaskLost,
+    is_down,
+    is_passing,
+    is_unknown_task,
+    never_left,
+    refusal,
+)
 from uav_workflow.photogrammetry.ledger import Ledger
 from uav_workflow.photogrammetry.patience import Clock, Patience
 from uav_workflow.photogrammetry.progress import NodeProgress, ProgressCallback
@@ -55,6 +63,7 @@ class Upload:
         self._on_progress = on_progress
         self._keeps_one_copy = keeps_one_copy
         self._stop = threading.Event()
+        self._went_down = False
 
     def begin(self, name: str, options: Mapping[str, Json], outputs: Sequence[str]) -> None:
         """Open the session under the ledger's uuid; safe to repeat until it is committed."""
@@ -116,30 +125,31 @@ class Upload:
 
     def commit(self) -> None:
         """Start the task; a lost answer is settled by asking for the task."""
-        last: OdmError | None = None
-        went_down = False
-        for failures in range(self._patience.retries + 1):
-            if failures:
-                time.sleep(self._patience.pause(failures))
+        self._clock.moved()
+        failures = absences = 0
+        while True:
             try:
                 self._node.post(f"/task/new/commit/{self._ledger.uuid}")
             except OdmError as exc:
-                last = exc
-                went_down = went_down or is_down(exc)
-                known = self._known()
-                if known:
+                failures, absences = failures + (not never_left(exc)), absences + never_left(exc)
+                if self._is_committed(exc):
                     return
-                if known is False and is_unknown_task(exc) and went_down:
-                    reason = "the node went down when it was to start the task, and forgot it"
-                    raise TaskLost(reason, at_once=True) from exc
-                if known is False and (is_unknown_task(exc) or "at least 1 file" in str(exc)):
-                    raise SessionSpoiled("the node does not know the upload any more") from exc
-                if not is_passing(exc) and not is_unknown_task(exc):
+                if failures > self._patience.retries or not (is_passing(exc) or is_unknown_task(exc)):
                     raise refusal(exc, "starting the task", self._node.address) from exc
+                self._clock.check(f"{self._node.address}: starting the task: {exc}")
+                time.sleep(self._patience.pause(failures + absences))
             else:
                 return
-        assert last is not None
-        raise refusal(last, "starting the task", self._node.address) from last
+
+    def _is_committed(self, exc: OdmError) -> bool:
+        """Whether a commit that failed did its work; raises when it never can."""
+        self._went_down = self._went_down or is_down(exc)
+        known = self._known()
+        if known is False and is_unknown_task(exc) and self._went_down:
+            raise TaskLost("the node went down when it was to start the task, and forgot it", at_once=True) from exc
+        if known is False and (is_unknown_task(exc) or "at least 1 file" in str(exc)):
+            raise SessionSpoiled("the node does not know the upload any more") from exc
+        return known is True
 
     def _known(self) -> bool | None:
         """Whether the node knows the task; None when it does not answer."""
@@ -179,20 +189,21 @@ class Upload:
 
     def _retry(self, call: Any, doing: str, *, may_repeat: bool = True) -> Any:
         """Call until it answers; a permanent fault, or too many passing ones, is a `NodeError`."""
-        failures = 0
+        failures = absences = 0
         while True:
             try:
                 return call()
             except OdmError as exc:
-                failures += 1
+                # a node that is being started again is waited for as long as stillness is borne
+                failures, absences = failures + (not never_left(exc)), absences + never_left(exc)
                 if is_unknown_task(exc):
                     raise SessionSpoiled("the node does not know the upload any more") from exc
                 if not is_passing(exc) or failures > self._patience.retries:
                     raise refusal(exc, doing, self._node.address) from exc
-                if not may_repeat and not _never_left(exc):
+                if not may_repeat and not never_left(exc):
                     raise SessionSpoiled(f"{doing}: the answer was lost ({exc})") from exc
                 self._clock.check(f"{self._node.address}: {doing}: {exc}")
-            if self._stop.wait(self._patience.pause(failures)):
+            if self._stop.wait(self._patience.pause(failures + absences)):
                 raise _Stopped
 
     def _report(self, done: int, total: int) -> None:
@@ -204,12 +215,6 @@ class Upload:
                 uuid=self._ledger.uuid,
             )
         )
-
-
-def _never_left(exc: OdmError) -> bool:
-    """True when no byte of the body can have reached the node: the connection was never made."""
-    text = str(exc)
-    return not isinstance(exc, NodeResponseError) and ("NewConnectionError" in text or "ConnectTimeout" in text)
 
 
 class _Source:
