@@ -102,12 +102,13 @@ class NodeTask(ProductTask):
     def run(self) -> None:
         """Make the product; the task may go from the node once the product is published, not a moment before."""
         super().run()
-        if Settings().node_remove_tasks:
+        uuid = self.output().product().facts.get("uuid")
+        if uuid and Settings().node_remove_tasks:
             from uav_workflow.photogrammetry.connection import Connection
             from uav_workflow.photogrammetry.download import remove_task
 
             with node_for(Path(self.workspace)) as node:
-                remove_task(Connection(node.address, self.patience()), str(self.output().product().facts["uuid"]))
+                remove_task(Connection(node.address, self.patience()), str(uuid))
 
     def _files(self, flight: Flight) -> dict[str, Path]:
         """Upload name to file: calibrated images where there are any, and the text files a node understands."""

@@ -114,6 +114,17 @@ def test_an_archive_without_a_length_is_believed_only_when_it_is_whole(order: Or
     assert len(downloads) == (1 if fault == "no-length" else 3)
 
 
+def test_what_an_earlier_run_left_is_used_when_whole_and_dropped_when_not(order: Order) -> None:
+    order.proxy.break_next("all.zip", "html", times=1000)
+    with pytest.raises(NodeError, match="a page came"):
+        order.run(retries=0)
+    order.proxy.rules.clear()
+    part = order.work / f"{order.uuid}.zip.part"
+    part.write_bytes(b"x" * 900_000)
+    order.run_well()
+    assert [call.range for call in order.proxy.calls if call.path.endswith("all.zip")] == ["", "bytes=900000-", ""]
+
+
 def test_a_page_in_place_of_the_archive_is_never_unpacked(order: Order) -> None:
     order.proxy.break_next("all.zip", "html", times=1000)
     with pytest.raises(NodeError, match="a page came instead of all.zip"):

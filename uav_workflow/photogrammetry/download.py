@@ -149,9 +149,13 @@ class Fetch:
                 _remember_etag(answer, self._part)
                 have = self._write(answer, have, total)
         except HttpFault as exc:
-            if exc.status == 416:  # Range Not Satisfiable: what lies here is longer than the file
-                self._part.unlink(missing_ok=True)
-            raise
+            if exc.status != 416:
+                raise
+            # nothing follows what lies here: it is whole (an earlier run had no room to unpack it), or another file
+            if zipfile.is_zipfile(self._part):
+                return True
+            self._part.unlink(missing_ok=True)
+            raise NodeServerError("the node has another file than the one begun; it is fetched anew") from exc
         # without an announced length only the archive itself can tell that its end has come
         return have == total if total is not None else zipfile.is_zipfile(self._part)
 

@@ -10,13 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from orders import Order
+from orders import TASK, Order
 from pyodm.exceptions import NodeServerError
 
 from uav_workflow.errors import NodeError
 from uav_workflow.photogrammetry.address import NodeAddress
 from uav_workflow.photogrammetry.connection import Connection, HttpFault
 from uav_workflow.photogrammetry.failure import is_passing
+from uav_workflow.photogrammetry.ledger import Ledger
+from uav_workflow.photogrammetry.patience import Clock, Patience
+from uav_workflow.photogrammetry.upload import Upload
 
 
 @pytest.mark.parametrize(
@@ -123,6 +126,34 @@ def test_a_node_found_again_elsewhere_is_followed(order: Order, fake_node: Any) 
     gone = NodeAddress.parse("http://127.0.0.1:1")
     order.run(address=gone, find_node=lambda: fake_node.address)
     assert order.record["state"] == "unpacked"
+
+
+def test_a_node_that_is_started_again_is_waited_for_without_counting(
+    order: Order, fake_node: Any, fast: Patience
+) -> None:
+    """No retry is left, yet a refused connection is no failure of the upload: the node comes back elsewhere."""
+    gone = NodeAddress.parse("http://127.0.0.1:1")
+    answers = iter([gone] * 5)
+    node = Connection(gone, fast, lambda: next(answers, fake_node.address))
+    patience = replace(fast, retries=0)
+    ledger = Ledger.open(order.work, task=TASK, node="node", name="flight")
+    upload = Upload(node, ledger, patience, Clock(patience), order.progress.append, keeps_one_copy=False)
+    upload.begin("flight", {}, ())
+    node.address, answers = gone, iter([gone] * 5)
+    upload.send(order.files)
+    node.address, answers = gone, iter([gone] * 5)
+    upload.commit()
+    assert fake_node.tasks[TASK].committed
+    assert len(fake_node.tasks[TASK].files) == len(order.files)
+
+
+def test_a_node_that_stays_away_ends_the_wait(order: Order, fast: Patience) -> None:
+    patience = replace(fast, retries=0, still_s=0.1)
+    ledger = Ledger.open(order.work, task=TASK, node="node", name="flight")
+    node = Connection(NodeAddress.parse("http://127.0.0.1:1"), patience)
+    upload = Upload(node, ledger, patience, Clock(patience), order.progress.append, keeps_one_copy=False)
+    with pytest.raises(NodeError, match="no byte moved for"):
+        upload.send(order.files)
 
 
 def test_a_certificate_of_nobody_is_permanent() -> None:
