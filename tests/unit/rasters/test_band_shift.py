@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from uav_workflow.domain.grid import Grid
-from uav_workflow.rasters.band_shift import LIMIT_PX, SIDE, band_shifts, shift_between
+from uav_workflow.rasters.band_shift import LIMIT_PX, MOST_TILES, SIDE, _tiles, band_shifts, shift_between
 from uav_workflow.rasters.writer import cog
 
 FINE = 8
@@ -93,6 +93,16 @@ def mosaic(path: Path, bands: dict[str, NDArray[Any]]) -> Path:
         for block in target_blocks(rows, cols):
             target.write(block, np.stack([band[block.slices] for band in bands.values()]))
     return path
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (144, 144), (150, 900), (1600, 1700), (20000, 15000)])
+def test_tiles_lie_on_the_mosaic_and_stay_few(shape: tuple[int, int]) -> None:
+    tiles = list(_tiles(Grid("EPSG:32632", 0.0, 0.0, 1.0, shape[1], shape[0])))
+    assert 1 <= len(tiles) <= 1.3 * MOST_TILES
+    for tile in tiles:
+        assert 0 <= tile.row <= tile.row + tile.height <= shape[0]
+        assert 0 <= tile.col <= tile.col + tile.width <= shape[1]
+    assert len({(tile.row, tile.col) for tile in tiles}) == len(tiles)
 
 
 def target_blocks(rows: int, cols: int) -> Any:
