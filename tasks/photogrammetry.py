@@ -62,7 +62,7 @@ class NodeTask(ProductTask):
         from uav_workflow.photogrammetry.verification import Thresholds, discard_unasked, verify
 
         flight = self.read_flight()
-        files = self._files(flight) | self._control_points(flight, draft)
+        files = self._photos(flight) | self._texts(flight, draft.path / "sent")
         options = node_options(self.scope)
         asked = self.scope.recipe.photogrammetry
         order = TaskOrder(
@@ -110,29 +110,30 @@ class NodeTask(ProductTask):
             with node_for(Path(self.workspace)) as node:
                 remove_task(Connection(node.address, self.patience()), str(uuid))
 
-    def _files(self, flight: Flight) -> dict[str, Path]:
-        """Upload name to file: calibrated images where there are any, and the text files a node understands."""
+    def _photos(self, flight: Flight) -> dict[str, Path]:
+        """Upload name to file: calibrated images where there are any."""
         calibrated = self.products().get(CalibratedCaptures.kind)
         names = image_names(flight)
-        files = {
+        return {
             sent: calibrated.file(name) if calibrated else flight.folder / name
             for name, sent in names.items()
             if calibrated is None or calibrated.file(name).is_file()
         }
-        texts = {"positions": "geo.txt"}
-        return files | {texts[file.role]: file.path for file in flight.inputs if file.role in texts}
 
-    def _control_points(self, flight: Flight, draft: Draft) -> dict[str, Path]:
-        """The control points under their names on the node; what was sent stays in the product, check points cut."""
+    def _texts(self, flight: Flight, sent: Path) -> dict[str, Path]:
+        """Positions and control points under the names of the upload, check points cut; kept in the product."""
         from uav_workflow.flights.geometry import survey_crs
         from uav_workflow.photogrammetry.control_file import write_control_file
+        from uav_workflow.photogrammetry.position_file import write_position_file
 
-        crs = survey_crs(flight)
-        if crs is None or not flight.control_points:
-            return {}
-        path = draft.path / "sent" / "gcp_list.txt"
-        sent = write_control_file(flight.control_points, image_names(flight), crs, path)
-        return {} if sent is None else {"gcp_list.txt": sent}
+        names, zone = image_names(flight), survey_crs(flight)
+        images = [image for capture in flight.captures for image in capture.images]
+        geo = next((file.path for file in flight.inputs if file.role == "positions"), None)
+        files = {
+            "geo.txt": write_position_file(geo, images, names, sent / "geo.txt") if geo else None,
+            "gcp_list.txt": write_control_file(flight.control_points, names, zone, sent / "gcp_list.txt"),
+        }
+        return {name: path for name, path in files.items() if path is not None}
 
     _said = ""
 

@@ -15,7 +15,7 @@ LEAST_MARKS = 2
 
 
 def write_control_file(
-    points: Sequence[GroundControlPoint], names: Mapping[str, str], crs: str, path: Path
+    points: Sequence[GroundControlPoint], names: Mapping[str, str], crs: str | None, path: Path
 ) -> Path | None:
     """Write the control points for a node; check points stay behind.
 
@@ -26,14 +26,16 @@ def write_control_file(
     ----------
     names : mapping
         Image name in the flight folder to name on the node; marks in images that are not sent are left out.
-    crs : str
-        ``EPSG:326zz`` or ``EPSG:327zz``.
+    crs : str or None
+        ``EPSG:326zz`` or ``EPSG:327zz``; None when nothing tells the zone.
 
     Returns
     -------
     Path or None
         None, and nothing is written, when fewer than three control points have two marks in the images sent.
     """
+    if crs is None:
+        return None
     lines = [crs]
     used = 0
     for point in points:

@@ -130,7 +130,7 @@ def _draw_points(axes: Axes, rows: Sequence[_Row]) -> None:
         x, y = row.place
         colour = "#ffd400" if row.is_check else "#00d5ff"
         axes.plot(x, y, marker="^" if row.is_check else "+", color=colour, markeredgecolor="black", markersize=6)
-        up = f" {row.off[2] * 100:+.1f}" if math.isfinite(row.off[2]) else ""
+        up = f" {round(row.off[2] * 100, 1) + 0.0:+.1f}" if math.isfinite(row.off[2]) else ""
         axes.annotate(
             f"{row.name}{up}",
             (x, y),
@@ -187,4 +187,4 @@ def _number(text: str) -> float:
 def _cm(value: Json, unit: str = "") -> str:
     if not isinstance(value, int | float) or not math.isfinite(value):
         return ""
-    return f"{value * 100:.1f}{unit}"
+    return f"{round(value * 100, 1) + 0.0:.1f}{unit}"  # no minus before a zero

@@ -13,10 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from uav_workflow.domain.flight import Band, BandImage
 from uav_workflow.domain.ground import GroundControlPoint, ImageMark
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.engine.reconstruction_io import write_reconstruction
 from uav_workflow.photogrammetry.control_file import write_control_file
+from uav_workflow.photogrammetry.position_file import write_position_file
 from uav_workflow.photogrammetry.survey import SurveyLimits, make_survey
 from uav_workflow.photogrammetry.survey_accuracy import accuracy_of, check_statement, control_statement
 from uav_workflow.photogrammetry.survey_points import MARK_SD_PX, locate_points
@@ -279,3 +281,24 @@ def test_two_control_points_are_not_sent(tmp_path: Path) -> None:
     given = [surveyed(reconstruction, place, np.zeros(3), f"P{i}", i > 1) for i, place in enumerate(PLACES)]
     assert write_control_file(given, NAMES, CRS, tmp_path / "gcp_list.txt") is None
     assert not (tmp_path / "gcp_list.txt").exists()
+
+
+def test_positions_go_to_a_node_under_its_own_names(tmp_path: Path) -> None:
+    images = [image_called("a/IMG_1.JPG"), image_called("b/IMG_1.JPG"), image_called("b/IMG_2.JPG")]
+    names = {"a/IMG_1.JPG": "a_IMG_1.JPG", "b/IMG_1.JPG": "b_IMG_1.JPG", "b/IMG_2.JPG": "b_IMG_2.JPG"}
+    source = tmp_path / "geo.txt"
+    text = "32632\r# PPK of noon\ra/IMG_1.JPG 560000.123 5183100 1880 nan nan nan 0.02 0.04\rIMG_2.JPG\t560001\t2 3\r"
+    source.write_bytes((text + "IMG_1.JPG 1 2 3\rother.JPG 1 2 3\r").encode("utf-16"))
+    path = write_position_file(source, images, names, tmp_path / "sent/geo.txt")
+    assert path is not None
+    assert path.read_text().splitlines() == [
+        "EPSG:32632",
+        "a_IMG_1.JPG 560000.123 5183100 1880 nan nan nan 0.02 0.04",
+        "b_IMG_2.JPG 560001 2 3",
+    ]
+    source.write_text("EPSG:4326\nother.JPG 1 2 3\n")
+    assert write_position_file(source, images, names, tmp_path / "none.txt") is None
+
+
+def image_called(name: str) -> BandImage:
+    return BandImage(path=Path(name), name=name, size_bytes=1, band=Band(name="RGB"), width=10, height=10, bits=8)
