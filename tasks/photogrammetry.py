@@ -56,7 +56,6 @@ class NodeTask(ProductTask):
 
     def make(self, draft: Draft) -> None:
         """Upload, wait, download, verify."""
-        from uav_workflow.flights.geometry import survey_crs
         from uav_workflow.photogrammetry.client import TaskOrder, run_task
         from uav_workflow.photogrammetry.identity import task_uuid
         from uav_workflow.photogrammetry.verification import Thresholds, discard_unasked, verify
@@ -86,7 +85,7 @@ class NodeTask(ProductTask):
             )
         limits = Thresholds(placed_warning=asked.minimum_placed, covered_warning=asked.minimum_covered)
         findings = lowered_findings(result) + discard_unasked(result.assets, options)
-        zone, bands = survey_crs(flight), band_names(flight)
+        zone, bands = flight.geometry.crs, band_names(flight)
         findings += verify(result.assets, sorted(files), options, limits, crs=zone, bands=bands)
         draft.findings.extend(findings)
         draft.facts.update(task_facts(result))
@@ -122,11 +121,10 @@ class NodeTask(ProductTask):
 
     def _texts(self, flight: Flight, sent: Path) -> dict[str, Path]:
         """Positions and control points under the names of the upload, check points cut; kept in the product."""
-        from uav_workflow.flights.geometry import survey_crs
         from uav_workflow.photogrammetry.control_file import write_control_file
         from uav_workflow.photogrammetry.position_file import write_position_file
 
-        names, zone = image_names(flight), survey_crs(flight)
+        names, zone = image_names(flight), flight.geometry.crs
         images = [image for capture in flight.captures for image in capture.images]
         geo = next((file.path for file in flight.inputs if file.role == "positions"), None)
         files = {

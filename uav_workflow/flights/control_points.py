@@ -136,7 +136,7 @@ def _enough(points: Sequence[GroundControlPoint], where: str) -> list[Finding]:
     if used < LEAST_POINTS:
         message = (
             f"{counted(used, 'control point')} besides check points; {LEAST_POINTS} are the least, 5 are good; "
-            "the block is placed by GPS, and they only measure it"
+            "a node is not sent so few, they only measure the result"
         )
         findings.append(
             warning("control-points-few", where, message, "mark more points, or turn check points into control")

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.domain.flight import Capture, Flight, FlightGeometry
+from uav_workflow.domain.flight import Capture, FlightGeometry
+from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.findings import Finding
-from uav_workflow.flights.height import airborne, height_above_ground, height_measured, height_unknown
+from uav_workflow.flights.control_scale import gsd_of_marks, place_of
+from uav_workflow.flights.height import PHOTOS, POINTS, airborne, height_above_ground, height_measured, height_unknown
 from uav_workflow.flights.overlap import footprint_m, overlaps
 from uav_workflow.flights.remember import Memory
 from uav_workflow.flights.shifts import measured_gsd
@@ -21,16 +23,6 @@ def utm_crs(lon: float, lat: float) -> str:
     """``EPSG:326zz`` or ``EPSG:327zz``: WGS84 UTM zone of a position, without the exceptions of Norway and Svalbard."""
     zone = min(60, int((lon + 180) // 6) + 1)
     return f"EPSG:{(32600 if lat >= 0 else 32700) + zone}"
-
-
-def survey_crs(flight: Flight) -> str | None:
-    """UTM zone a node works in: that of the photos' positions, else that of the first surveyed point."""
-    from uav_workflow.flights.crs import WGS84, transformer
-
-    if flight.geometry.crs is not None or not flight.control_points:
-        return flight.geometry.crs
-    first = flight.control_points[0]
-    return utm_crs(*transformer(first.crs, WGS84).transform(first.x, first.y))
 
 
 def local_positions(captures: Sequence[Capture]) -> NDArray[np.float64]:
@@ -58,6 +50,7 @@ def estimate_geometry(
     panels: Sequence[Capture] = (),
     memory: Memory | None = None,
     workers: int | None = None,
+    points: Sequence[GroundControlPoint] = (),
 ) -> tuple[FlightGeometry, list[Finding]]:
     """Estimate height, GSD, overlaps, covered area and sun elevation.
 
@@ -69,6 +62,8 @@ def estimate_geometry(
         Panel captures, taken on the ground.
     memory : Memory, optional
         Remembers what was measured on pictures, which are opened only where no tag tells the height.
+    points : sequence of GroundControlPoint
+        They tell zone and scale where no photo has a position.
 
     Returns
     -------
@@ -83,17 +78,16 @@ def estimate_geometry(
     focal_px = float(np.median(focals)) if focals else math.nan
     height_m, findings = height_above_ground(captures, [*panels, *on_ground])
     gsd_m = height_m / focal_px
+    crs = _zone(captures, points)
     if math.isnan(height_m):
-        gsd_m = measured_gsd(captures, positions, memory or Memory(None), workers)
+        by_photos = measured_gsd(captures, positions, memory or Memory(None), workers)
+        gsd_m = gsd_of_marks(points, captures, crs) if math.isnan(by_photos) and crs is not None else by_photos
         height_m = gsd_m * focal_px
-        findings = [height_measured(height_m, gsd_m) if math.isfinite(gsd_m) else height_unknown()]
+        source = POINTS if math.isnan(by_photos) else PHOTOS
+        findings = [height_measured(height_m, gsd_m, source) if math.isfinite(gsd_m) else height_unknown()]
     primary = captures[0].primary
     size_m = footprint_m(primary.width, primary.height, gsd_m)
     forward, side = overlaps(captures, positions, size_m)
-    known = [capture.position for capture in captures if capture.position is not None]
-    crs = None
-    if known:
-        crs = utm_crs(float(np.median([p.lon for p in known])), float(np.median([p.lat for p in known])))
     geometry = FlightGeometry(
         crs=crs,
         height_above_ground_m=height_m,
@@ -104,6 +98,15 @@ def estimate_geometry(
         sun_elevation_deg=_sun_elevation(captures),
     )
     return geometry, findings
+
+
+def _zone(captures: Sequence[Capture], points: Sequence[GroundControlPoint]) -> str | None:
+    """UTM zone of the middle of the photos' positions, else of the surveyed points; nodes choose alike."""
+    known = [capture.position for capture in captures if capture.position is not None]
+    if known:
+        return utm_crs(float(np.median([p.lon for p in known])), float(np.median([p.lat for p in known])))
+    place = place_of(points)
+    return None if place is None else utm_crs(*place)
 
 
 def _area_m2(positions: NDArray[np.float64], size_m: tuple[float, float]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from uav_workflow.domain.flight import BandImage, Capture, FlightDetails, FlightGeometry
+from uav_workflow.domain.flight import Capture, FlightDetails, FlightGeometry
 from uav_workflow.domain.ground import GroundControlPoint, GroundObservation, Plot, ReferenceTarget
 from uav_workflow.findings import Finding
 from uav_workflow.flights.control_checks import check_control
@@ -29,12 +29,23 @@ class Ground:
     observations: tuple[GroundObservation, ...] = ()
 
 
+def read_points(
+    files: Mapping[str, Path], captures: Sequence[Capture]
+) -> tuple[tuple[GroundControlPoint, ...], list[Finding]]:
+    """Read the control and check points of a flight; none without their file."""
+    path = files.get("control_points")
+    images = [image for capture in captures for image in capture.images]
+    return read_control_points(path, path.name, images) if path else ((), [])
+
+
 def read_ground(
     files: Mapping[str, Path],
     details: FlightDetails,
     captures: Sequence[Capture],
     geometry: FlightGeometry,
+    *,
     flown: date | None,
+    points: tuple[GroundControlPoint, ...],
 ) -> tuple[Ground, list[Finding]]:
     """Read the ground files by role and check them against the flight.
 
@@ -44,15 +55,13 @@ def read_ground(
         Path by role, as `find_files` gives.
     flown : date or None
         Day of the flight.
+    points : tuple of GroundControlPoint
+        From `read_points`.
     """
     notes = Notes()
-    images: list[BandImage] = [image for capture in captures for image in capture.images]
-    points: tuple[GroundControlPoint, ...] = ()
     targets: tuple[ReferenceTarget, ...] = ()
     plots: tuple[Plot, ...] = ()
     observations: tuple[GroundObservation, ...] = ()
-    if path := files.get("control_points"):
-        points = notes.take(read_control_points(path, path.name, images))
     if path := files.get("targets"):
         targets = notes.take(read_targets(path, path.name, details.crs, geometry.crs))
     if path := files.get("plots"):

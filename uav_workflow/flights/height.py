@@ -62,13 +62,15 @@ def _altitudes(captures: Sequence[Capture]) -> list[float]:
     return [c.position.alt_m for c in captures if c.position is not None and c.position.alt_m is not None]
 
 
-def height_measured(height_m: float, gsd_m: float) -> Finding:
-    """Finding for a height taken from pictures and GPS distances."""
+PHOTOS = "the shift between neighbouring photos and their GPS distance"
+POINTS = "the distances between surveyed points marked in one photo"
+"""Where a scale can be from when no tag tells the height."""
+
+
+def height_measured(height_m: float, gsd_m: float, source: str) -> Finding:
+    """Finding for a height taken from pictures and distances on the ground."""
     height = f" and a height of {height_m:.0f} m" if math.isfinite(height_m) else ""
-    message = (
-        f"no tag tells the height above ground; a GSD of {gsd_m * 100:.1f} cm{height} is a guess"
-        " from the shift between neighbouring photos and their GPS distance"
-    )
+    message = f"no tag tells the height above ground; a GSD of {gsd_m * 100:.1f} cm{height} is a guess from {source}"
     return info("height-guessed", "images", message)
 
 

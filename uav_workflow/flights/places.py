@@ -37,7 +37,7 @@ def check_gps(captures: Sequence[Capture], points: Sequence[GroundControlPoint] 
     message = "no photo has a GPS position"
     if can_place(points):
         usable = counted(len(placing_points(points)), "control point")
-        hint = "not every node can do this; GSD, overlap and area can't be told before the run"
+        hint = "not every node can do this; overlap and area can't be told before the run"
         return [warning("no-gps", "images", f"{message}; {usable} place the block", hint)]
     if points:
         message += (

@@ -27,7 +27,7 @@ from uav_workflow.flights.details import read_details
 from uav_workflow.flights.digests import digests_of, flight_id, sha256_of
 from uav_workflow.flights.folder import find_files, find_flight_file, find_photos, missing_folders
 from uav_workflow.flights.geometry import estimate_geometry
-from uav_workflow.flights.ground import Ground, read_ground
+from uav_workflow.flights.ground import Ground, read_ground, read_points
 from uav_workflow.flights.looks import look_over
 from uav_workflow.flights.notes import Notes
 from uav_workflow.flights.photos import read_photos
@@ -111,13 +111,14 @@ def read_flight(
     survey = notes.take(_group(found, photos)) if photos.images else None
     if survey is None or not survey.captures:
         return None, notes
-    geometry = notes.take(estimate_geometry(survey.captures, survey.panels, memory, workers))
+    points = notes.take(read_points(found.files, survey.captures))
+    geometry = notes.take(estimate_geometry(survey.captures, survey.panels, memory, workers, points))
     notes += _check_survey(survey.captures, found.details, geometry)
     notes += look_over(survey.captures, memory, part(progress, 0.7, 1.0), workers)
     memory.save()
     day = found.details.date or photos.day
-    ground = notes.take(read_ground(found.files, found.details, survey.captures, geometry, day))
-    notes += places.check_gps(survey.captures, ground.control_points)
+    notes += places.check_gps(survey.captures, points)
+    ground = notes.take(read_ground(found.files, found.details, survey.captures, geometry, flown=day, points=points))
     published = notes.take(_campaign(found.files))
     if has_errors(notes):
         return None, notes

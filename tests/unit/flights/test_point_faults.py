@@ -118,9 +118,7 @@ def test_photos_without_gps_are_placed_by_control_points(ground: FlightFolder, c
     assert not [finding for finding in found.values() if finding.level == "error"]
     flight = read(ground.path)
     assert sum(capture.position is None for capture in flight.captures) == without
-    from uav_workflow.flights.geometry import survey_crs
-
-    assert survey_crs(flight) == CRS
+    assert flight.geometry.crs == CRS
 
 
 @pytest.mark.parametrize(("old", "new"), [("gcp3\n", "gcp3 check\n"), ("DJI_0003.JPG gcp2", "DJI_0002.JPG gcp9")])

@@ -232,6 +232,17 @@ def test_photos_without_gps_run_with_control_points_and_check_points_stay_here(
     assert "check" not in sent["gcp_list.txt"].decode()
 
 
+def test_marks_tell_the_scale_of_photos_without_gps(surveyed_run: RunResult, shared_data: Path) -> None:
+    reconstruction, _ = read_poses(shared_data / "odm_products/node_task")
+    camera = next(iter(reconstruction.cameras.values()))
+    with rasterio.open(shared_data / "odm_products/node_task/odm_dem/dsm.tif") as dsm:
+        ground = float(np.ma.median(dsm.read(1, masked=True)))
+    height = float(np.median([shot.centre[2] for shot in reconstruction.shots])) - ground
+    (task,) = surveyed_run.products["dsm"].path.parent.glob("node_task-*")
+    options = json.loads((task / "manifest.json").read_text())["facts"]["options"]
+    assert options["orthophoto-resolution"] == pytest.approx(100 * height / camera.fx, rel=0.06)
+
+
 def test_the_real_cameras_give_back_what_the_survey_was_moved_by(surveyed_run: RunResult) -> None:
     product = surveyed_run.products["reconstruction"]
     with product.file("check_points.csv").open(encoding="utf-8", newline="") as stream:
