@@ -109,6 +109,11 @@ def adjust(
     return _Adjustment(block, priors).run(max_iterations, tolerance, on_iteration)
 
 
+def without_outliers(result: AdjustmentResult, limit_px: float) -> Block:
+    """The adjusted block without the observations further off than the limit."""
+    return result.block.with_observations(np.linalg.norm(result.residuals, axis=1) < limit_px)
+
+
 class _Adjustment:
     """One adjustment: the state is a block whose last points are the surveyed ones."""
 

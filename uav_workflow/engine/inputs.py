@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from uav_workflow.domain.flight import BandImage, Capture
+from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.errors import FlightDataError
 from uav_workflow.findings import Finding, by_weight, has_errors, warning
 from uav_workflow.flights.captures import group_captures
+from uav_workflow.flights.control_points import read_control_points
 from uav_workflow.flights.photos import read_photos
 from uav_workflow.flights.positions import apply_positions
 from uav_workflow.flights.sensors import match_profile
@@ -40,15 +42,6 @@ def read_captures(
     if images and not has_errors(findings):
         captures, found = group_captures(images, match_profile(images))
         findings += found
-    if (project / "gcp_list.txt").exists():
-        findings.append(
-            warning(
-                "control-points-unused",
-                "gcp_list.txt",
-                "this engine does not adjust to ground control points yet; the block is placed by GPS",
-                "shift the products onto the points, or process on a node that uses them",
-            )
-        )
     if (project / "image_groups.txt").exists():
         findings.append(
             warning("image-groups-unused", "image_groups.txt", "the engine does not split flights", "nothing to do")
@@ -63,6 +56,36 @@ def read_captures(
         text = "; ".join(f"{finding.where}: {finding.message}" for finding in errors[:3]) or "no survey photo"
         raise FlightDataError(f"the photos can't be processed: {text}", findings)
     return survey, findings
+
+
+def read_control(
+    project: Path, captures: Sequence[Capture], say: Callable[[str], None]
+) -> tuple[tuple[GroundControlPoint, ...], list[Finding]]:
+    """Surveyed points of ``project/gcp_list.txt``, marked in photos of the band that carries the geometry.
+
+    Raises
+    ------
+    FlightDataError
+        No line of the file can be used.
+    """
+    path = project / "gcp_list.txt"
+    if not path.exists():
+        return (), []
+    points, findings = read_control_points(path, path.name, [image for one in captures for image in one.images])
+    primary = {capture.primary.name for capture in captures}
+    kept = [replace(point, marks=tuple(mark for mark in point.marks if mark.image in primary)) for point in points]
+    lost = sum(len(point.marks) for point in points) - sum(len(point.marks) for point in kept)
+    if lost:
+        message = f"{lost} marks lie in photos of a band that does not carry the geometry; they are not used"
+        findings.append(
+            warning("control-mark-band", path.name, message, f"mark the points in {captures[0].primary.band.name}")
+        )
+    for finding in by_weight(findings):
+        say(f"{finding.level} {finding.code}: {finding.where}: {finding.message}; {finding.hint}")
+    if has_errors(findings):
+        text = "; ".join(finding.message for finding in by_weight(findings) if has_errors([finding]))
+        raise FlightDataError(f"the control points can't be used: {text}", findings)
+    return tuple(point for point in kept if point.marks), findings
 
 
 def _with_accuracy(image: BandImage, sigma_m: float) -> BandImage:

@@ -18,6 +18,7 @@ class MatchSettings:
 
     all_pairs_up_to: int = 18
     neighbours: int = 14
+    unplaced_up_to: int = 100
     guided: bool = False
     threads: int = 2
 
@@ -25,8 +26,9 @@ class MatchSettings:
 def choose_pairs(xy: NDArray[np.float64], known: NDArray[np.bool_], settings: MatchSettings) -> list[tuple[int, int]]:
     """Pairs (i < j) of photos likely to overlap.
 
-    Every photo meets its nearest neighbours on the ground; a photo without a position meets those next to it in the
-    order of the flight. Small flights: all pairs.
+    Every photo meets its nearest neighbours on the ground; a photo without a position also meets those next to it in
+    the order of the flight, and lies between them. Small flights, and flights without positions up to
+    `unplaced_up_to` photos: all pairs.
 
     Parameters
     ----------
@@ -37,14 +39,15 @@ def choose_pairs(xy: NDArray[np.float64], known: NDArray[np.bool_], settings: Ma
     from scipy.spatial import cKDTree
 
     count = len(xy)
-    if count <= settings.all_pairs_up_to:
+    if count <= settings.all_pairs_up_to or (known.sum() < 2 and count <= settings.unplaced_up_to):
         return [(i, j) for i in range(count) for j in range(i + 1, count)]
     pairs: set[tuple[int, int]] = set()
-    index = np.flatnonzero(known)
-    tree = cKDTree(xy[index])
-    _, near = tree.query(xy[index], k=min(settings.neighbours + 1, len(index)))
-    for i, row in zip(index, np.atleast_2d(near), strict=True):
-        pairs.update((min(int(i), int(j)), max(int(i), int(j))) for j in index[row] if j != i)
+    if known.sum() >= 2:
+        between = np.flatnonzero(known)
+        filled = np.column_stack([np.interp(np.arange(count), between, axis[between]) for axis in xy.T])
+        _, near = cKDTree(filled).query(filled, k=min(settings.neighbours + 1, count))
+        for place, row in enumerate(np.atleast_2d(near)):
+            pairs.update((min(place, int(j)), max(place, int(j))) for j in row if j != place)
     reach = settings.neighbours // 2
     for i in np.flatnonzero(~known):
         window = range(max(0, int(i) - reach), min(count, int(i) + reach + 1))

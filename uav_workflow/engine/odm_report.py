@@ -14,6 +14,7 @@ from pyproj import Transformer
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.reconstruction import Reconstruction
+from uav_workflow.engine.ground_control import PointResidual
 from uav_workflow.engine.odm_layout import write_document
 from uav_workflow.engine.orthomosaic import MosaicFacts
 from uav_workflow.engine.point_cloud import CloudFacts
@@ -39,6 +40,7 @@ class RunProducts:
     captures: Sequence[Capture]
     findings: Sequence[Finding]
     reconstruction: Reconstruction
+    points: Sequence[PointResidual]
     surface: Surface
     terrain: NDArray[np.float32] | None
     mosaic: MosaicFacts | None
@@ -72,14 +74,14 @@ def write_stats(project: Path, made: RunProducts) -> None:
         "reconstruction_statistics": {
             "components": 1,
             "has_gps": any(capture.position is not None for capture in captures),
-            "has_gcp": False,
+            "has_gcp": any(point.used for point in made.points),
             "initial_shots_count": len(captures),
             "reconstructed_shots_count": made.placed,
             "reconstructed_points_count": len(reconstruction.points),
             "reprojection_error_pixels": reconstruction.facts.get("reprojection_px"),
         },
         "gps_errors": gps_errors(reconstruction, captures),
-        "gcp_errors": {},
+        "gcp_errors": gcp_errors(made.points),
         "dsm_statistics": height_statistics(surface.dsm),
         "odm_processing_statistics": {"total_time": spent, "average_gsd": made.gsd_m * 100},
         "point_cloud_statistics": {
@@ -121,7 +123,40 @@ def gps_errors(reconstruction: Reconstruction, captures: Sequence[Capture]) -> d
         rows.append(centre - (east - reconstruction.offset[0], north - reconstruction.offset[1], position.alt_m))
     if not rows:
         return {}
-    errors = np.array(rows)
+    return _summary(np.array(rows))
+
+
+def gcp_errors(points: Sequence[PointResidual]) -> dict[str, Json]:
+    """The same of the control points that were adjusted to, and every surveyed point beside; empty without any."""
+    used = [point.error for point in points if point.used]
+    summary = _summary(np.array(used)) if used else {}
+    return {**summary, "details": [point.to_json() for point in points]} if points else {}
+
+
+def write_points(project: Path, made: RunProducts) -> None:
+    """ground_control_points.geojson as ODM writes it: control points with their errors, metres; none without any."""
+    used = [point for point in made.points if point.used]
+    if not used:
+        return
+    crs, (east, north) = made.reconstruction.crs, made.reconstruction.offset
+    to_wgs84 = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    features: list[Json] = []
+    for point in used:
+        x, y, z = (float(value) for value in point.place)
+        lon, lat = to_wgs84.transform(x + east, y + north)
+        properties: dict[str, Json] = {
+            "id": point.name,
+            "observations_count": len(point.images),
+            "observations_list": ",".join(point.images),
+            **{f"error_{axis}": float(value) for axis, value in zip("xyz", point.error, strict=True)},
+        }
+        geometry: dict[str, Json] = {"type": "Point", "coordinates": [float(lon), float(lat), z]}
+        features.append({"type": "Feature", "properties": properties, "geometry": geometry})
+    path = project / "odm_georeferencing" / "ground_control_points.geojson"
+    write_document(path, {"type": "FeatureCollection", "features": features})
+
+
+def _summary(errors: NDArray[np.float64]) -> dict[str, Json]:
     return {
         "mean": _axes(errors.mean(axis=0)),
         "std": _axes(errors.std(axis=0)),

@@ -32,6 +32,7 @@ class EngineOptions:
     feature_quality: str = _option(
         "high", "Key points a photo: twice, once, 3/4, 1/2 or 1/4 of min-num-features.", tuple(FEATURE_SCALE)
     )
+    force_gps: bool = _option(False, "Keep the weight of GPS positions beside control points; else these alone count.")
     gps_accuracy: float = _option(
         3.0, "Horizontal standard deviation of positions that do not say theirs, m; vertically twice.", "float > 0.0"
     )
@@ -63,6 +64,7 @@ class EngineOptions:
         False,
         "Ask for untouched values: bands get them anyway; 8-bit RGB pictures are evened all the same, with a warning.",
     )
+    use_exif: bool = _option(False, "Leave gcp_list.txt aside and place the block by GPS.")
 
     @classmethod
     def from_values(cls, values: Mapping[str, Json]) -> EngineOptions:

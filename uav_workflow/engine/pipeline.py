@@ -15,23 +15,25 @@ from numpy.typing import NDArray
 
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.grid import Block, Grid
+from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine import height_models, odm_layout
 from uav_workflow.engine.bare_ground import bare_ground
 from uav_workflow.engine.features import FeatureSettings
 from uav_workflow.engine.ground_filter import GroundRules
 from uav_workflow.engine.height_models import write_heights, write_interpolated
-from uav_workflow.engine.inputs import read_captures
+from uav_workflow.engine.inputs import read_captures, read_control
 from uav_workflow.engine.matching import MatchSettings
-from uav_workflow.engine.odm_report import RunProducts, write_stats
+from uav_workflow.engine.odm_report import RunProducts, write_points, write_stats
 from uav_workflow.engine.options import EngineOptions
 from uav_workflow.engine.orthomosaic import MosaicFacts, render_orthomosaic
 from uav_workflow.engine.point_cloud import CloudFacts, CloudSettings, write_cloud
 from uav_workflow.engine.progress import StageProgress, StageReport, StageTime, peak_memory_mib
 from uav_workflow.engine.reconstruction_io import write_reconstruction, write_shots
 from uav_workflow.engine.scratch import Scratch, release
+from uav_workflow.engine.self_calibration import CalibrationSettings
 from uav_workflow.engine.sources import BandLayer
-from uav_workflow.engine.structure import StructureSettings, reconstruct
+from uav_workflow.engine.structure import Structure, StructureSettings, reconstruct
 from uav_workflow.engine.surface import Surface, SurfaceSettings, build_surface
 from uav_workflow.engine.terrain import TerrainSettings, build_terrain
 from uav_workflow.engine.views import ground_sample_distance, views_of
@@ -123,11 +125,17 @@ class _Run:
     def all(self) -> EngineSummary:
         with self._stages.stage("photos"):
             captures, findings = read_captures(self._project, self._options.gps_accuracy, self._say)
+            control, found = (
+                read_control(self._project, captures, self._say) if not self._options.use_exif else ((), [])
+            )
+            findings += found
             if self._options.texturing_skip_global_seam_leveling and _is_picture(captures):
                 findings.append(_EVENED)
                 self._say(f"{_EVENED.level} {_EVENED.code}: {_EVENED.message}; {_EVENED.hint}")
         with self._stages.stage("structure") as report:
-            reconstruction = self._structure(captures, report)
+            structure = self._structure(captures, control, report)
+        reconstruction = structure.reconstruction
+        findings += structure.findings
         images = {capture.primary.name: capture.primary.path for capture in captures}
         gsd = ground_sample_distance(reconstruction, views_of(reconstruction, images))
         self._say(f"ground sampling distance {100 * gsd:.2f} cm")
@@ -155,6 +163,7 @@ class _Run:
             captures=captures,
             findings=findings,
             reconstruction=reconstruction,
+            points=structure.points,
             surface=surface,
             terrain=terrain if self._options.dtm else None,
             mosaic=mosaic,
@@ -166,6 +175,7 @@ class _Run:
             odm_layout.write_georeference(self._project, reconstruction)
             odm_layout.write_images(self._project, captures)
             odm_layout.write_cameras(self._project)
+            write_points(self._project, made)
             if not self._options.skip_report:
                 write_stats(self._project, made)
         return self._ended(made)
@@ -193,16 +203,24 @@ class _Run:
             peak_memory_mib=peak_memory_mib(),
         )
 
-    def _structure(self, captures: Sequence[Capture], report: StageReport) -> Reconstruction:
+    def _structure(
+        self, captures: Sequence[Capture], control: Sequence[GroundControlPoint], report: StageReport
+    ) -> Structure:
         options, threads = self._options, self._options.threads
         matching = MatchSettings(threads=threads)
         if options.matcher_neighbors:
             matching = MatchSettings(threads=threads, all_pairs_up_to=0, neighbours=options.matcher_neighbors)
         settings = StructureSettings(
-            features=FeatureSettings(keypoints=options.keypoints, threads=threads), matching=matching, threads=threads
+            features=FeatureSettings(keypoints=options.keypoints, threads=threads),
+            matching=matching,
+            calibration=CalibrationSettings(force_gps=options.force_gps),
+            threads=threads,
         )
         with TemporaryDirectory(prefix="structure-", dir=self._project) as work:
-            reconstruction = reconstruct(captures, Path(work), settings=settings, progress=report)
+            structure = reconstruct(captures, Path(work), control=control, settings=settings, progress=report)
+        for finding in structure.findings:
+            self._say(f"{finding.level} {finding.code}: {finding.where}: {finding.message}; {finding.hint}")
+        reconstruction = structure.reconstruction
         # a rig's missing photos are counted by band, its captures are not
         self._say(f"{reconstruction.facts['registered']} of {len(captures)} captures placed")
         if reconstruction.missing:
@@ -212,7 +230,7 @@ class _Run:
         primary = {capture.primary.name for capture in captures}
         shots = tuple(shot for shot in reconstruction.shots if shot.image in primary)
         write_shots(replace(reconstruction, shots=shots), self._project / "odm_report" / "shots.geojson")
-        return reconstruction
+        return structure
 
     def _resolution(self, name: str, wanted_cm: float, gsd_m: float) -> float:
         """Cell or pixel to make, metres."""

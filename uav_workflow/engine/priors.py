@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.domain.flight import BandImage, Capture
+from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.errors import EngineError
+from uav_workflow.flights.crs import WGS84, transformer
 
 FloatArray = NDArray[np.float64]
 
@@ -52,29 +54,32 @@ class PositionPriors:
         return PositionPriors(crs=self.crs, offset=self.offset, xyz=self.xyz[rows], sigma=self.sigma[rows])
 
 
-def position_priors(captures: Sequence[Capture]) -> PositionPriors:
-    """Positions of the captures in the UTM zone of their mean.
+def position_priors(captures: Sequence[Capture], control: Sequence[GroundControlPoint] = ()) -> PositionPriors:
+    """Positions of the captures in the UTM zone of their mean; without any, in that of the control points.
 
     Raises
     ------
     EngineError
-        Fewer than three photos have a position.
+        Fewer than three photos have a position, and fewer than three control points are given.
     """
     from pyproj import Transformer
 
     positions = [capture.position for capture in captures]
     known = [position for position in positions if position is not None]
-    if len(known) < 3:
+    if len(known) < 3 and len(control) < 3:
         raise EngineError(
-            f"{len(known)} of {len(captures)} photos have a GPS position, 3 are needed to place the block on the "
-            "ground; add positions with geo.txt or fly with the receiver on"
+            f"{len(known)} of {len(captures)} photos have a GPS position and there are {len(control)} control points, "
+            "3 of either are needed to place the block on the ground; add positions with geo.txt, mark control points "
+            "in gcp_list.txt, or fly with the receiver on"
         )
-    lon = float(np.mean([position.lon for position in known]))
-    lat = float(np.mean([position.lat for position in known]))
-    crs = utm_crs(lon, lat)
+    places = [(position.lon, position.lat) for position in known]
+    if len(known) < 3:
+        places = [transformer(point.crs, WGS84).transform(point.x, point.y) for point in control]
+    crs = utm_crs(*(float(value) for value in np.mean(places, axis=0)))
+    to_utm = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    centre = np.mean([to_utm.transform(*place) for place in places], axis=0)
     xyz = np.full((len(positions), 3), np.nan)
     sigma = np.tile([SIGMA_H_M, SIGMA_H_M, SIGMA_V_M], (len(positions), 1)).astype(float)
-    to_utm = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     for i, position in enumerate(positions):
         if position is None:
             continue
@@ -82,7 +87,7 @@ def position_priors(captures: Sequence[Capture]) -> PositionPriors:
         xyz[i, 2] = np.nan if position.alt_m is None else position.alt_m
         sigma[i, :2] = position.sigma_h_m or SIGMA_H_M
         sigma[i, 2] = position.sigma_v_m or SIGMA_V_M
-    offset = (float(np.round(np.nanmean(xyz[:, 0]))), float(np.round(np.nanmean(xyz[:, 1]))))
+    offset = (float(np.round(centre[0])), float(np.round(centre[1])))
     xyz[:, :2] -= offset
     return PositionPriors(crs=crs, offset=offset, xyz=xyz, sigma=sigma)
 

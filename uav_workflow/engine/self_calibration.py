@@ -9,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.domain.flight import Capture
-from uav_workflow.engine.adjustment import AdjustmentPriors, AdjustmentResult, adjust
+from uav_workflow.engine.adjustment import AdjustmentPriors, AdjustmentResult, adjust, without_outliers
 from uav_workflow.engine.alignment import align_to_positions
-from uav_workflow.engine.block import Block
+from uav_workflow.engine.block import Block, ControlMarks
 from uav_workflow.engine.collinearity import intersect, project
+from uav_workflow.engine.control_adjustment import Relaxed, onto_control
+from uav_workflow.engine.ground_control import LEAST_POINTS, placed_by, without_wrong_marks
 from uav_workflow.engine.priors import PositionPriors, lens_prior
+from uav_workflow.errors import EngineError
+from uav_workflow.findings import Finding
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class CalibrationSettings:
         Observations further off are taken for wrong matches.
     observations_per_cell : int
         Tracks kept for the adjustment in each cell of an 8 x 6 mesh of every photo, longest first.
+    force_gps : bool
+        Keep the weight of GPS positions beside control points.
     """
 
     focal_sigma: float = 0.02
@@ -44,11 +51,18 @@ class CalibrationSettings:
     k3_sigma: float = 0.0
     max_residual_px: float = 4.0
     observations_per_cell: int = 60
+    force_gps: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class Calibration:
-    """The adjusted block and what happened to its cameras."""
+    """The adjusted block and what happened to its cameras.
+
+    Attributes
+    ----------
+    control : ControlMarks
+        The surveyed points and marks that were adjusted to.
+    """
 
     adjustment: AdjustmentResult
     points: FloatArray
@@ -56,12 +70,18 @@ class Calibration:
     guard_used: list[bool]
     tracks_used: int
     error_inflation: float
+    control: ControlMarks
+    findings: tuple[Finding, ...] = ()
 
 
 def self_calibrate(
-    block: Block, captures: Sequence[Capture], positions: PositionPriors, settings: CalibrationSettings
+    block: Block,
+    captures: Sequence[Capture],
+    positions: PositionPriors,
+    settings: CalibrationSettings,
+    control: ControlMarks | None = None,
 ) -> Calibration:
-    """Adjust a free block onto its positions with self-calibration.
+    """Adjust a free block onto its positions and control points with self-calibration.
 
     Parameters
     ----------
@@ -71,47 +91,97 @@ def self_calibrate(
         One of each image of the block, in its order.
     positions : PositionPriors
         Likewise in the order of the block.
+    control : ControlMarks
+        Surveyed points and their marks in the photos of the block.
+
+    Raises
+    ------
+    EngineError
+        Neither positions nor control points say where the block lies.
     """
+    control = control or ControlMarks.none()
     down, down_sigma = expected_down(captures)
-    expected_free = np.einsum("nij,ni->nj", block.rotations, down)
-    place = align_to_positions(block.centres, expected_free, positions.xyz, positions.sigma, down_sigma)
-    placed = block.transformed(place.scale, place.rotation, place.shift)
+    if positions.known.sum() >= LEAST_POINTS:
+        expected_free = np.einsum("nij,ni->nj", block.rotations, down)
+        place = align_to_positions(block.centres, expected_free, positions.xyz, positions.sigma, down_sigma)
+        placed = block.transformed(place.scale, place.rotation, place.shift)
+        xyz, sigma = positions.xyz, positions.sigma
+    else:
+        placed = _placed_by_control(block, control)
+        xyz, sigma = placed.centres, np.full(placed.centres.shape, UNKNOWN_SIGMA_M)
     expected = _expected_lenses(block, captures)
     priors = AdjustmentPriors(
-        positions=positions.xyz,
-        sigma=positions.sigma,
+        positions=xyz,
+        sigma=sigma,
         down=down,
         down_sigma=down_sigma,
         intrinsics=expected,
         intrinsics_sigma=_lens_sigma(expected, settings),
         pixel_sigma=1.0,
     )
-    result = adjust(_thinned(placed, settings.observations_per_cell), priors, max_iterations=15, tolerance=1e-4)
-    limit, alike = settings.max_residual_px, 1.0
-    for _ in range(2):
-        scatter, alike = error_model(result, limit)
-        limit = min(settings.max_residual_px, max(1.0, 6 * scatter))
-        priors = replace(priors, scatter_px=scatter, pixel_sigma=alike * scatter)
-        result = adjust(_without_outliers(result, limit), priors, max_iterations=15, tolerance=1e-4)
-    guard_used = np.zeros(len(expected), bool)
-    for _ in range(len(expected) + 1):
-        result = adjust(_without_outliers(result, limit), priors)
-        away = np.abs(result.block.intrinsics[:, 0] / expected[:, 0] - 1) > settings.focal_guard
-        if not away.any():
-            break
-        guard_used |= away
-        result.block.intrinsics[guard_used, 0] = expected[guard_used, 0]
-        held = priors.intrinsics_sigma.copy()
-        held[guard_used, 0] = 0
-        priors = replace(priors, intrinsics_sigma=held)
+    relaxed = _relaxed(_thinned(placed, settings.observations_per_cell), priors, settings)
+    if len(control.names):
+        relaxed, marks, findings = onto_control(relaxed, control, force_gps=settings.force_gps)
+    else:
+        marks, findings = control, []
+    result, guard_used = _guarded(relaxed, settings.focal_guard)
     return Calibration(
         adjustment=result,
         points=_all_points(placed, result.block, settings.max_residual_px),
         prior_focal=expected[:, 0],
         guard_used=[bool(used) for used in guard_used],
         tracks_used=len(result.block.points),
-        error_inflation=alike,
+        error_inflation=relaxed.alike,
+        control=marks,
+        findings=tuple(findings),
     )
+
+
+UNKNOWN_SIGMA_M = 100.0
+"""Standard deviation of camera positions that nothing but the block itself gives."""
+
+
+def _placed_by_control(block: Block, control: ControlMarks) -> Block:
+    screened = without_wrong_marks(block, control)
+    found = placed_by(screened.points, screened.marks)
+    if found is None:
+        raise EngineError(
+            f"the photos have no GPS positions, and {len(control.names)} control points with marks in two or more "
+            "placed photos can't place the block: 3 that do not lie in a line are needed; mark more points, or add "
+            "positions with geo.txt"
+        )
+    place, _ = found
+    return block.transformed(place.scale, place.rotation, place.shift)
+
+
+def _relaxed(block: Block, priors: AdjustmentPriors, settings: CalibrationSettings) -> Relaxed:
+    """The block adjusted, its error model found and its outliers dropped."""
+    result = adjust(block, priors, max_iterations=15, tolerance=1e-4)
+    limit, alike = settings.max_residual_px, 1.0
+    for _ in range(2):
+        scatter, alike = error_model(result, limit)
+        limit = min(settings.max_residual_px, max(1.0, 6 * scatter))
+        priors = replace(priors, scatter_px=scatter, pixel_sigma=alike * scatter)
+        result = adjust(without_outliers(result, limit), priors, max_iterations=15, tolerance=1e-4)
+    return Relaxed(result=result, priors=priors, limit_px=limit, alike=alike)
+
+
+def _guarded(relaxed: Relaxed, guard: float) -> tuple[AdjustmentResult, BoolArray]:
+    """Last adjustment; focal lengths that run away from their tags are put back and held."""
+    result, priors = relaxed.result, relaxed.priors
+    expected = priors.intrinsics[:, 0]
+    guard_used = np.zeros(len(expected), bool)
+    for _ in range(len(expected) + 1):
+        result = adjust(without_outliers(result, relaxed.limit_px), priors)
+        away = np.abs(result.block.intrinsics[:, 0] / expected - 1) > guard
+        if not away.any():
+            break
+        guard_used |= away
+        result.block.intrinsics[guard_used, 0] = expected[guard_used]
+        held = priors.intrinsics_sigma.copy()
+        held[guard_used, 0] = 0
+        priors = replace(priors, intrinsics_sigma=held)
+    return result, guard_used
 
 
 def _expected_lenses(block: Block, captures: Sequence[Capture]) -> FloatArray:
@@ -150,11 +220,6 @@ def _thinned(block: Block, per_cell: int) -> Block:
     chosen = np.zeros(len(block.points), bool)
     chosen[block.obs_point[order[np.arange(len(order)) - first < per_cell]]] = True
     return block.with_observations(chosen[block.obs_point])
-
-
-def _without_outliers(result: AdjustmentResult, limit_px: float) -> Block:
-    error = np.linalg.norm(result.residuals, axis=1)
-    return result.block.with_observations(error < limit_px)
 
 
 def error_model(result: AdjustmentResult, limit_px: float) -> tuple[float, float]:

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from uav_workflow.domain.flight import BandImage, Capture
+from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
-from uav_workflow.engine.block import Block
+from uav_workflow.engine.block import Block, ControlMarks
 from uav_workflow.engine.features import FeatureSettings, extract_features
+from uav_workflow.engine.ground_control import PointResidual, marks_in, residuals
 from uav_workflow.engine.mapping import map_incrementally
 from uav_workflow.engine.matching import MatchSettings, choose_pairs, match_pairs
-from uav_workflow.engine.priors import PositionPriors, camera_name, focal_prior, position_priors
+from uav_workflow.engine.priors import PositionPriors, camera_name, position_priors
 from uav_workflow.engine.rig import RigSettings, align_rig, placed_bands
-from uav_workflow.engine.rig_prior import RigBand
 from uav_workflow.engine.self_calibration import Calibration, CalibrationSettings, self_calibrate
+from uav_workflow.engine.structure_facts import band_facts, block_facts
 from uav_workflow.errors import EngineError
+from uav_workflow.findings import Finding
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[float, str], None]
@@ -37,6 +39,15 @@ class StructureSettings:
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     rig: RigSettings = field(default_factory=RigSettings)
     threads: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """A reconstruction, how the surveyed points came out, and what has to be said of it."""
+
+    reconstruction: Reconstruction
+    points: tuple[PointResidual, ...]
+    findings: tuple[Finding, ...]
 
 
 class _Stopwatch:
@@ -56,9 +67,10 @@ def reconstruct(
     captures: Sequence[Capture],
     work: Path,
     *,
+    control: Sequence[GroundControlPoint] = (),
     settings: StructureSettings | None = None,
     progress: Progress | None = None,
-) -> Reconstruction:
+) -> Structure:
     """Poses and cameras of a flight.
 
     Geometry is taken from the primary band of every capture; the other bands of a rig follow by one relative
@@ -70,6 +82,8 @@ def reconstruct(
         Survey captures, panels left out. Poses refer to the stored pixels, whatever EXIF's orientation says.
     work : Path
         Scratch folder; made when missing.
+    control : sequence of GroundControlPoint
+        Surveyed points with their marks; check points among them are measured, never adjusted to.
     progress : callable
         Called with the share done, 0 - 1, and what is being done.
 
@@ -85,27 +99,38 @@ def reconstruct(
     work.mkdir(parents=True, exist_ok=True)
     watch = _Stopwatch()
     images = [capture.primary for capture in captures]
-    positions = position_priors(captures)
+    adjusted_to = [point for point in control if not point.is_check]
+    positions = position_priors(captures, adjusted_to)
     free = _free_block(images, positions, work, settings=settings, report=report, watch=watch)
     row_of = {image.name: row for row, image in enumerate(images)}
     rows = np.array([row_of[name] for name in free.block.names])
     report(0.8, "adjusting the block")
     placed = [captures[row] for row in rows]
-    calibration = self_calibrate(free.block, placed, positions.of(rows), settings.calibration)
+    block_row = {name: row for row, name in enumerate(free.block.names)}
+    marks = marks_in(adjusted_to, block_row, positions.crs, positions.offset)
+    calibration = self_calibrate(free.block, placed, positions.of(rows), settings.calibration, marks)
+    points = _point_residuals(calibration, marks, [point for point in control if point.is_check], positions)
     watch.stage("adjustment")
     cameras, shots = _primary_shots(calibration, placed)
-    facts = _facts(calibration, placed, captures, free)
+    facts = block_facts(calibration, placed, len(captures))
+    facts |= {
+        "other_blocks": list[Json](free.others),
+        "pairs": free.pairs,
+        "pairs_verified": len(free.inliers),
+        "inliers_per_pair": round(float(np.mean(free.inliers)), 1) if free.inliers else 0.0,
+    }
+    facts["surveyed_points"] = [point.to_json() for point in points]
     if any(len(capture.images) > 1 for capture in placed):
         report(0.9, "aligning the bands")
         bands = align_rig(placed, shots, cameras, calibration.points, settings.rig)
         for capture in placed:
             shots.update({shot.image: shot for shot in placed_bands(capture, shots[capture.primary.name], bands)})
         cameras.update({name: band.camera for name, band in bands.items()})
-        facts["rig"] = {name: _band_facts(band) for name, band in bands.items()}
+        facts["rig"] = {name: band_facts(band) for name, band in bands.items()}
         watch.stage("bands")
     facts["cpu_s"] = watch.seconds
     report(1.0, "cameras are placed")
-    return Reconstruction(
+    reconstruction = Reconstruction(
         crs=positions.crs,
         offset=positions.offset,
         cameras=cameras,
@@ -114,6 +139,26 @@ def reconstruct(
         missing=tuple(image.name for capture in captures for image in capture.images if image.name not in shots),
         facts=facts,
     )
+    return Structure(reconstruction=reconstruction, points=tuple(points), findings=calibration.findings)
+
+
+def _point_residuals(
+    calibration: Calibration,
+    marks: ControlMarks,
+    checks: Sequence[GroundControlPoint],
+    positions: PositionPriors,
+) -> list[PointResidual]:
+    """Every surveyed point against the block: control points by their good marks, check points by all of theirs."""
+    block = calibration.adjustment.block
+    used = calibration.control
+    block_row = {name: row for row, name in enumerate(block.names)}
+    idle = marks.subset(np.array([name not in used.names for name in marks.names], bool))
+    measured = marks_in(checks, block_row, positions.crs, positions.offset)
+    return [
+        *residuals(block, used, used=used.names),
+        *residuals(block, idle),
+        *residuals(block, measured, checks=True),
+    ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -190,54 +235,3 @@ def _primary_shots(calibration: Calibration, placed: Sequence[Capture]) -> tuple
             time_utc=image.time_utc,
         )
     return cameras, shots
-
-
-def _band_facts(band: RigBand) -> dict[str, Json]:
-    """JSON has no NaN: what was not estimated is null."""
-    angles = Rotation.from_matrix(band.rotation).as_rotvec(degrees=True)
-    return {
-        "matches": band.matches,
-        "residual_px": round(band.residual_px, 3) if band.matches else None,
-        "precision_px": round(band.precision_px, 3) if np.isfinite(band.precision_px) else None,
-        "from_tags_only": band.matches == 0,
-        "focal_px": round(band.camera.fx, 2),
-        "rotation_deg": [round(float(angle), 4) for angle in angles],
-    }
-
-
-def _facts(
-    calibration: Calibration,
-    placed: Sequence[Capture],
-    captures: Sequence[Capture],
-    free: _FreeBlock,
-) -> dict[str, Json]:
-    adjustment = calibration.adjustment
-    block = adjustment.block
-    camera_images = {int(block.camera_of[i]): capture.primary for i, capture in reversed(list(enumerate(placed)))}
-    cameras: dict[str, Json] = {}
-    for row, image in sorted(camera_images.items()):
-        cameras[camera_name(image)] = {
-            "focal_px": round(float(block.intrinsics[row, 0]), 2),
-            "focal_sigma_px": round(float(adjustment.intrinsics_sigma[row, 0]), 2),
-            "focal_prior_px": round(float(calibration.prior_focal[row]), 2),
-            "focal_prior_source": focal_prior(image)[1],
-            "focal_guard_used": calibration.guard_used[row],
-        }
-    error = np.linalg.norm(adjustment.residuals, axis=1)
-    return {
-        "registered": len(placed),
-        "total": len(captures),
-        "other_blocks": list[Json](free.others),
-        "pairs": free.pairs,
-        "pairs_verified": len(free.inliers),
-        "inliers_per_pair": round(float(np.mean(free.inliers)), 1) if free.inliers else 0.0,
-        "reprojection_px": round(float(error.mean()), 4),
-        "reprojection_rms_px": round(adjustment.rms_px, 4),
-        "error_inflation": round(calibration.error_inflation, 2),
-        "tracks": len(calibration.points),
-        "tracks_adjusted": calibration.tracks_used,
-        "cameras": cameras,
-        "focal_guard_used": any(calibration.guard_used),
-        "adjustment_iterations": adjustment.iterations,
-        "adjustment_converged": adjustment.converged,
-    }

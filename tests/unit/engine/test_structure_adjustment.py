@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from structure_scene import flight_centres, look_down, relief
+from structure_block import HEIGHT, LENS, WIDTH, block_of, capture
+from structure_scene import flight_centres
 
-from uav_workflow.domain.flight import Attitude, Band, BandImage, Capture
+from uav_workflow.domain.flight import Attitude
 from uav_workflow.domain.reconstruction import Camera
 from uav_workflow.engine.adjustment import AdjustmentPriors, adjust
 from uav_workflow.engine.alignment import align_to_positions, fit_similarity
@@ -17,34 +18,6 @@ from uav_workflow.engine.block import Block
 from uav_workflow.engine.collinearity import derivatives, intersect, project, rotation_of, undistort
 from uav_workflow.engine.priors import PositionPriors
 from uav_workflow.engine.self_calibration import CalibrationSettings, error_model, expected_down, self_calibrate
-
-LENS = np.array([800.0, 405, 292, -0.08, 0.05, -0.01, 0.001, -0.0007])
-WIDTH, HEIGHT = 800, 600
-
-
-def block_of(seed: int, noise_px: float, spread_m: float = 40.0) -> Block:
-    random = np.random.default_rng(seed)
-    centres = flight_centres(3, 5, 10, 14, 40)
-    rotations = np.array([look_down(np.pi * ((i // 5) % 2), *random.normal(0, 0.05, 2)) for i in range(len(centres))])
-    ground = random.uniform(-spread_m, spread_m, (900, 2))
-    points = np.column_stack([ground, relief(ground[:, 0], ground[:, 1])])
-    images, names = np.divmod(np.arange(len(centres) * len(points)), len(points))
-    everything = Block(
-        names=[f"{i}.jpg" for i in range(len(centres))],
-        camera_of=np.zeros(len(centres), np.int64),
-        intrinsics=LENS[None].copy(),
-        rotations=rotations,
-        centres=centres,
-        points=points,
-        obs_image=images,
-        obs_point=names,
-        obs_xy=np.zeros((len(images), 2)),
-        obs_sigma=np.ones(len(images)),
-    )
-    pixels, depth = project(everything)
-    everything.obs_xy = pixels + random.normal(0, noise_px, pixels.shape)
-    seen = (depth > 0) & ((pixels > 0) & (pixels < (WIDTH, HEIGHT))).all(axis=1)
-    return everything.with_observations(seen, min_length=3)
 
 
 def priors_of(block: Block, sigma_m: float, focal: float, held: bool = False) -> AdjustmentPriors:
@@ -166,16 +139,6 @@ def test_one_wild_altitude_does_not_tilt_the_block() -> None:
     fit = align_to_positions(centres, down, wild, np.full(centres.shape, 2.0), 0.1)
     assert np.degrees(np.arccos(fit.rotation[2, 2])) < 0.5
     assert fit.scale == pytest.approx(1, abs=0.01)
-
-
-def capture(attitude: Attitude | None, focal_px: float) -> Capture:
-    from pathlib import Path
-
-    image = BandImage(
-        path=Path("x.jpg"), name="x.jpg", size_bytes=1, band=Band(name="RGB"), width=WIDTH, height=HEIGHT, bits=8,
-        attitude=attitude, focal_px=focal_px,
-    )  # fmt: skip
-    return Capture(capture_id="x", images=(image,))
 
 
 def test_straight_down_follows_the_gimbal() -> None:

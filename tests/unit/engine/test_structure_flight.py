@@ -61,8 +61,8 @@ def flown(tmp_path_factory: pytest.TempPathFactory) -> Flown:
     lost = band_image(blank, CAMERA, position=position_of(centres[0], np.zeros(3)), focal_px=1.02 * CAMERA.fx)
     captures.append(capture_of([lost]))
     progress: list[float] = []
-    result = reconstruct(captures, folder / "work", progress=lambda share, text: progress.append(share))
-    return Flown(captures, centres, rotations, result, progress)
+    structure = reconstruct(captures, folder / "work", progress=lambda share, text: progress.append(share))
+    return Flown(captures, centres, rotations, structure.reconstruction, progress)
 
 
 def test_every_photo_with_texture_is_placed_and_the_other_is_named(flown: Flown) -> None:
@@ -117,8 +117,8 @@ def test_progress_rises_to_one(flown: Flown) -> None:
 
 
 def test_a_second_run_gives_the_same_numbers(flown: Flown, tmp_path: Path) -> None:
-    again = reconstruct(flown.captures[:8], tmp_path / "a")
-    once_more = reconstruct(flown.captures[:8], tmp_path / "b")
+    again = reconstruct(flown.captures[:8], tmp_path / "a").reconstruction
+    once_more = reconstruct(flown.captures[:8], tmp_path / "b").reconstruction
     for first, second in zip(again.shots, once_more.shots, strict=True):
         assert np.allclose(first.centre, second.centre, atol=1e-6)
 
