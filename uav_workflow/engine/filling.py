@@ -98,11 +98,18 @@ def plane_through(heights: Float32) -> Float32:
 
 
 def block_quantile(
-    heights: Float32, factor: int, share: float, trend: Float32 | None = None, scratch: Scratch = MEMORY
+    heights: Float32,
+    factor: int,
+    share: float,
+    trend: Float32 | None = None,
+    *,
+    among: NDArray[np.bool_] | None = None,
+    scratch: Scratch = MEMORY,
 ) -> Float32:
     """Quantile of the finite cells in every ``factor`` x ``factor`` block; NaN where there is none.
 
-    With a `trend` (one value a block) the quantile is that of the heights above the trend, bilinear between blocks.
+    With a `trend` (one value a block) the quantile is that of the heights above the trend, bilinear between blocks;
+    with `among` (rows, columns) only those cells count.
     """
     rows, columns = (-(-side // factor) for side in heights.shape)
     low: Float32 = scratch.empty((rows, columns))
@@ -110,6 +117,8 @@ def block_quantile(
         band = heights[row * factor : (row + 1) * factor]
         if trend is not None:
             band = band - enlarged_rows(trend, factor, (row, row + 1))[: band.shape[0], : band.shape[1]]
+        if among is not None:
+            band = np.where(among[row * factor : (row + 1) * factor], band, np.float32(np.nan))
         padded = np.full((factor, columns * factor), np.nan, np.float32)
         padded[: band.shape[0], : band.shape[1]] = band
         values = np.sort(padded.reshape(factor, columns, factor).swapaxes(0, 1).reshape(columns, -1), axis=1)
@@ -117,7 +126,7 @@ def block_quantile(
         at = np.clip(np.round(share * (count - 1)), 0, None).astype(int)
         low[row] = values[np.arange(columns), at]
         if row % 64 == 0:
-            release(low, heights)
+            release(low, heights, *([] if among is None else [among]))
     return low
 
 

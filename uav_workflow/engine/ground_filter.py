@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.engine.filling import fill_smooth, smooth_bridge, smoothed
+from uav_workflow.engine.scratch import release
 from uav_workflow.engine.views import Float32
 
 Bool = NDArray[np.bool_]
@@ -94,6 +95,8 @@ def even_blocks(heights: Float32, factor: int, limit: float) -> tuple[Bool, Floa
         # a NaN compares as False
         even[row, :columns] = off <= limit * limit
         mean[row, :columns] = middle[:, 0, 0]
+        if row % 64 == 0:
+            release(heights)
     return even, mean
 
 

@@ -50,7 +50,7 @@ class EngineOptions:
         "Drop cloud points whose neighbours are so many standard deviations too far; 0 keeps all.",
         "positive float",
     )
-    pc_quality: str = _option("high", "Photos are matched at full (ultra) or half (high) size.", ("ultra", "high"))
+    pc_quality: str = _option("ultra", "Photos are matched at full (ultra) or half (high) size.", ("ultra", "high"))
     radiometric_calibration: str = _option(
         "none", "Photos are taken as they come; calibrate them before the upload.", ("none",)
     )

@@ -41,7 +41,7 @@ class CloudSettings:
         Height above terrain up to which a point is classified as ground, metres.
     """
 
-    max_points: int = 8_000_000
+    max_points: int = 4_000_000
     neighbours: int = 12
     deviations: float = 3.0
     ground_m: float = 0.05

@@ -18,8 +18,8 @@ from uav_workflow.engine.views import Float32
 
 Bool = NDArray[np.bool_]
 
-TILE = 1536
-"""Blocks a side of a tile, its halo not counted."""
+TILE_CELLS = 4096
+"""Cells a side of a tile, its halo not counted."""
 EVEN = 0.3
 """Distance to a plane at which a place is even, ground sampling distances: about the noise of a good surface."""
 _PAD = 2
@@ -65,7 +65,7 @@ def build_terrain(
     land = _Land(surface, settings)
     report(0.3)
     terrain: Float32 = surface.scratch.empty(surface.dsm.shape)
-    tiles = list(land.blocks.blocks(TILE))
+    tiles = list(land.blocks.blocks(land.tile_blocks))
     for done, tile in enumerate(tiles, start=1):
         rows, columns = land.cells(tile)
         part = land.level(tile, bare)
@@ -85,6 +85,11 @@ class _Land:
         self.blocks = surface.grid.coarser(self._factor)
         self._side = max(2, int(settings.rules.max_window_m / self.blocks.pixel_m / 2))
         self._trend = self._broad()
+
+    @property
+    def tile_blocks(self) -> int:
+        """Blocks a side of a tile."""
+        return max(16, TILE_CELLS // self._factor)
 
     def cells(self, tile: Block) -> tuple[slice, slice]:
         """Rows and columns of the surface under some blocks."""
@@ -116,10 +121,9 @@ class _Land:
         plain = plain_blocks(even, mean, self.blocks.pixel_m, limit, settings.rules)
         low = np.where(plain, mean, low)
         if bare is not None:
-            seen = block_quantile(np.where(bare[part], heights, np.float32(np.nan)), factor, 0.5, trend)
+            seen = block_quantile(heights, factor, 0.5, trend, among=bare[part])
             low = _resting_on(seen, low, settings.reach_m / self.blocks.pixel_m)
             plain &= np.isfinite(low)
-            release(bare)
         return low, plain
 
     def _with_halo(self, tile: Block) -> Block:

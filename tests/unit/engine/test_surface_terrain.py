@@ -98,7 +98,7 @@ def test_one_setting_serves_every_kind_of_land(kind: str, seed: int) -> None:
 def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     surface, settings = surface_of(meadow_on(0.2)[1]), TerrainSettings(rules=GroundRules(max_window_m=5.0))
     whole = build_terrain(surface, settings)
-    monkeypatch.setattr(terrain, "TILE", 64)
+    monkeypatch.setattr(terrain, "TILE_CELLS", 192)
     off = np.abs(build_terrain(surface, settings) - whole)
     assert np.percentile(off, 99) < 0.001
     assert off.max() < 0.02
