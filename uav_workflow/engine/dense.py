@@ -59,11 +59,16 @@ class MatchSettings:
         Photos are taken this many times smaller (1, 2, 4, 8).
     max_reach : int
         Bound of the residual disparities searched, pixels.
+    block : int
+        Side of the matching window, pixels: a small one keeps edges, a large one finds crowns.
+    rims : bool
+        Keep the pixels beside gaps and steps.
     """
 
     factor: int
     max_reach: int = 128
     block: int = 3
+    rims: bool = False
     uniqueness: int = 5
     p1: int = 8
     p2: int = 32
@@ -114,7 +119,9 @@ def _matched(
     """Disparity beyond the guide's, and the guide's parallax, in every rectified pixel; NaN where there is none."""
     parallax = guided_parallax(band, guide.relief)
     left, right, left_mask, right_mask = resampled_pair(band, parallax, photos, settings.factor)
-    residual = _without_rims(refined(left, right, _semi_global(left, right, search, settings)))
+    residual = refined(left, right, _semi_global(left, right, search, settings))
+    if not settings.rims:
+        residual = _without_rims(residual)
     # a match counts where the left pixel and the right one beneath it have content
     residual[~left_mask] = np.nan
     parallax[~right_mask] = np.nan

@@ -29,12 +29,14 @@ from uav_workflow.engine.guide import (
 from uav_workflow.engine.heightmap import HeightMap
 from uav_workflow.engine.pairs import StereoPair, choose_pairs
 from uav_workflow.engine.photo_cache import LeastRecent, read_grey
-from uav_workflow.engine.scratch import Scratch, release, strips
+from uav_workflow.engine.scratch import Scratch, Strip, release, strips
 from uav_workflow.engine.views import Float32, View, ground_sample_distance, views_of
 from uav_workflow.errors import EngineError
 
 Progress = Callable[[float], None]
 Bool = NDArray[np.bool_]
+_AROUND, _DENSE = 8, 0.5
+"""Cells around a hole, and the share of them that must be measured for it to stay a hole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +148,13 @@ def build_surface(
     # the outline follows the broad shape of the land: a crown at its edge would tear it
     land = refined_cells(guide.relief, 16 * gsd)
     wanted = seen_twice(land, views)
-    factors = _factors(views, 1 if settings.full_resolution else 2)
     coarser: list[HeightMap] = []
-    for factor in factors[:-1]:
+    for factor in matcher.factors[:-1]:
         guide, measured = _refined(matcher, guide, reconstruction, 2 * factor * gsd, factor)
         coarser.append(measured)
     grid = grid_over(land, wanted, cell_m or 2 * gsd, reconstruction.crs, reconstruction.offset)
     frame = HeightMap.on(grid, reconstruction.offset, np.broadcast_to(np.float32(0), grid.shape))
-    fused = matcher.fused(guide, frame, factors[-1], noise=gsd * factors[-1])
+    fused = matcher.fused(guide, frame, matcher.factors[-1], noise=gsd * matcher.factors[-1])
     _take_coarser(fused, coarser, frame)
     outside, share = _cut(fused, replace(land, heights=wanted.astype(np.float32)), frame, scratch)
     return Surface(
@@ -187,14 +188,17 @@ class _Matcher:
         self.scratch = scratch
         self._cache: LeastRecent[NDArray[np.uint8]] = LeastRecent(settings.cache_mib << 20, lambda grey: grey.nbytes)
         self._done = 0.0
+        self.factors = _factors(views, 1 if settings.full_resolution else 2)
         self.pair_count = 0
 
     def fused(self, guide: Guide, frame: HeightMap, factor: int, noise: float) -> Fused:
         """Heights on `frame` from all pairs, photos ``factor`` times smaller."""
         pairs = self._pairs(guide)
         self.pair_count = len(pairs)
-        # work falls with the square of the reduction: the finer levels take what the coarser ones left
-        share = (1.0 - self._done) * (0.25 if factor > 2 else 1.0)
+        # work falls with the square of the reduction
+        share = factor**-2 / sum(level**-2 for level in self.factors)
+        finest = factor == self.factors[-1]
+        settings = MatchSettings(factor=factor) if finest else MatchSettings(factor=factor, block=7, rims=True)
         before = cv2.getNumThreads()
         cv2.setNumThreads(self._settings.threads)
         try:
@@ -202,7 +206,7 @@ class _Matcher:
                 spool = HeightSpool(Path(folder), self.scratch)
                 for k, pair in enumerate(pairs):
                     photos = self._photo(pair.left.image, factor), self._photo(pair.right.image, factor)
-                    for found in match_pair(pair, photos, guide, frame, MatchSettings(factor=factor)):
+                    for found in match_pair(pair, photos, guide, frame, settings):
                         spool.add(found)
                     release(guide.relief.heights)
                     self._progress(self._done + share * (k + 1) / (len(pairs) + 1))
@@ -253,15 +257,30 @@ def _bounds(relief: HeightMap, offset: tuple[float, float]) -> tuple[float, floa
 
 
 def _take_coarser(fused: Fused, coarser: list[HeightMap], frame: HeightMap) -> None:
-    """Holes take what was measured on smaller photos, as one estimate whose spread is that level's cell. In place."""
+    """Places with few measured cells take what was measured on smaller photos, as one estimate a cell. In place.
+
+    Its spread is that level's cell. Small holes stay: beside a wall the coarser levels see the wall's top.
+    """
+    side = (2 * _AROUND + 1, 2 * _AROUND + 1)
     for level in reversed(coarser):
-        for strip in strips(fused.heights.shape):
+        pending: list[tuple[Strip, Float32, Bool]] = []
+        for strip in strips(fused.heights.shape, halo=_AROUND):
+            known = np.isfinite(fused.heights[strip.wide])
+            dense = cv2.boxFilter(known.astype(np.float32), -1, side, borderType=cv2.BORDER_REPLICATE)[strip.inner]
             lower = resampled_rows(level, frame, strip)
-            rows = strip.rows
-            use = np.isnan(fused.heights[rows]) & np.isfinite(lower)
-            fused.heights[rows][use], fused.views[rows][use], fused.spread[rows][use] = lower[use], 1, level.cell
+            use = ~known[strip.inner] & np.isfinite(lower) & (dense < _DENSE)
+            _put(fused, pending, level.cell)
+            pending = [(strip, lower, use)]
             release(level.heights)
             fused.release()
+        _put(fused, pending, level.cell)
+
+
+def _put(fused: Fused, pending: list[tuple[Strip, Float32, Bool]], spread: float) -> None:
+    """Write a strip once the one below it has looked at its cells as they were."""
+    for strip, lower, use in pending:
+        rows = strip.rows
+        fused.heights[rows][use], fused.views[rows][use], fused.spread[rows][use] = lower[use], 1, spread
 
 
 def _cut(fused: Fused, wanted: HeightMap, frame: HeightMap, scratch: Scratch) -> tuple[Bool, float]:
