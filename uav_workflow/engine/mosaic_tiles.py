@@ -186,42 +186,40 @@ class TileMaker:
     def _sampled(self, ground: _Ground, label: Int32, best: Float32) -> Array:
         """Bands and alpha, each pixel a bilinear sample of its capture; ``label`` is changed where that was flawed."""
         planned, floor = label.copy(), np.maximum(best, 0)
-        values, flawed = self._samples(ground, label, label >= 0, None)
-        # flawed in all: a saturated value stays what the best capture has, what is no number stays out
-        for _ in range(_TRIES - 1 if flawed.any() else 0):
+        values, flaw = self._samples(ground, label, label >= 0, None)
+        # saturated in all captures: the best one's value stays; no number in any: the pixel stays out
+        for _ in range(_TRIES - 1):
             other = _Choice.open(planned, floor)
-            self._offer_all(ground, flawed, other)
-            wanted = flawed & (other.label >= 0) & (other.best < HIDDEN)
+            self._offer_all(ground, flaw > 0, other)
+            wanted = (flaw > 0) & (other.label >= 0) & (other.best < HIDDEN)
             if not wanted.any():
                 break
             trial, still = self._samples(ground, other.label, wanted, values.copy())
-            good = wanted & ~still
-            values[:, good], label[good] = trial[:, good], other.label[good]
-            flawed &= wanted & still
-            floor[flawed] = other.best[flawed]
-        if values.dtype.kind == "f":
-            values[-1][~np.isfinite(values[:-1]).all(axis=0)] = 0
+            better = wanted & (still < flaw)
+            values[:, better], label[better], flaw[better] = trial[:, better], other.label[better], still[better]
+            floor[wanted] = other.best[wanted]
+        values[-1][flaw == 2] = 0
         return values
 
-    def _samples(self, ground: _Ground, label: Int32, wanted: Bool, values: Array | None) -> tuple[Array, Bool]:
-        """Write the wanted pixels of the captures named into ``values``; and which of them are flawed in any band."""
-        flaws = np.zeros(label.shape, np.bool_)
+    def _samples(
+        self, ground: _Ground, label: Int32, wanted: Bool, values: Array | None
+    ) -> tuple[Array, NDArray[np.uint8]]:
+        """Write the wanted pixels of the captures named into ``values``; and the worst flaw of each in any band."""
+        flaws = np.zeros(label.shape, np.uint8)
         for index, box in _places(np.where(wanted, label, -1)):
             part, source = ground.part(*box), self._sources[index]
             won = wanted[box] & (label[box] == index)
-            outside = np.zeros(won.shape, np.bool_)
             for band, (view, path) in enumerate(zip(source.views, source.paths, strict=True)):
                 maps = positions(view, part.heights, part.corner, won)
-                sample, flawed = self._shelf.measured(path, maps)
+                sample, flaw = self._shelf.measured(path, maps)
                 planes = sample[np.newaxis] if sample.ndim == 2 else np.moveaxis(sample, 2, 0)
                 if values is None:
                     values = np.zeros((len(source.views) * len(planes) + 1, *label.shape), sample.dtype)
                 for k, plane in enumerate(planes):
                     values[(band * len(planes) + k, *box)][won] = plane[won]
-                flaws[box] |= flawed & won
-                outside |= maps[0] < 0
+                flaws[box][won] = np.maximum(flaws[box], flaw)[won]
             assert values is not None
-            values[(-1, *box)][won] = np.where(outside[won], 0, 255)
+            values[(-1, *box)][won] = 255
         assert values is not None
         return values, flaws
 

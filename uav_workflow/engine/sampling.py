@@ -24,11 +24,11 @@ _PLATEAU = 16
 @dataclass(frozen=True, slots=True)
 class _Held:
     pixels: Array
-    flaws: NDArray[np.uint8] | None
+    saturated: NDArray[np.uint8] | None
 
     @property
     def nbytes(self) -> int:
-        return int(self.pixels.nbytes) + (self.flaws.nbytes if self.flaws is not None else 0)
+        return int(self.pixels.nbytes) + (self.saturated.nbytes if self.saturated is not None else 0)
 
 
 class PhotoShelf:
@@ -54,15 +54,19 @@ class PhotoShelf:
         sample: Array = cv2.remap(held.pixels, at[0], at[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         return sample
 
-    def measured(self, path: Path, maps: Float32) -> tuple[Array, Bool]:
-        """Bilinear samples of a band's photo, and which of them are flawed: outside it, no number, or saturated."""
-        held = self._photos.get(str(path), lambda: _with_flaws(read_pixels(path)))
+    def measured(self, path: Path, maps: Float32) -> tuple[Array, NDArray[np.uint8]]:
+        """Bilinear samples of a band's photo, and their flaws: 0 none, 1 saturated, 2 no number or outside."""
+        held = self._photos.get(str(path), lambda: _with_saturation(read_pixels(path)))
         sample: Array = cv2.remap(held.pixels, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        flawed: Bool = maps[0] < 0
-        if held.flaws is not None:
-            touched = cv2.remap(held.flaws, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            flawed = flawed | (touched > 0)
-        return sample, flawed
+        flaw = np.zeros(maps.shape[1:], np.uint8)
+        if held.saturated is not None:
+            touched = cv2.remap(held.saturated, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            flaw[touched > 0] = 1
+        if sample.dtype.kind == "f":
+            known = np.isfinite(sample)
+            flaw[~(known if sample.ndim == 2 else known.all(axis=2))] = 2
+        flaw[maps[0] < 0] = 2
+        return sample, flaw
 
 
 def positions(view: View, heights: Float32, corner: Float64, wanted: Bool) -> Float32:
@@ -72,22 +76,22 @@ def positions(view: View, heights: Float32, corner: Float64, wanted: Bool) -> Fl
     return maps
 
 
-def _with_flaws(pixels: Array) -> _Held:
-    """A photo and its flaws: numbers that are none, and those on the plateau at which the sensor clips.
+def _with_saturation(pixels: Array) -> _Held:
+    """A photo and those of its pixels that lie on the plateau at which sensor or calibration clip.
 
-    Integers are clipped near the top of 10, 12, 14 or 16 bits, wherever calibration put the top of floats.
+    Integers are clipped near the top of 10, 12, 14 or 16 bits, floats wherever calibration put their top.
     """
-    top = np.nanmax(pixels) if pixels.dtype.kind == "f" and not np.isnan(pixels).all() else pixels.max()
-    flaws = pixels == top
-    if pixels.dtype.kind in "ui":
+    if pixels.dtype.kind == "f":
+        known = pixels[np.isfinite(pixels)]
+        top = known.max() if known.size else 0
+        clipped = bool(known.size)
+    else:
+        top = pixels.max()
         full = 2.0 ** np.array([8 * pixels.dtype.itemsize, 10, 12, 14])
         clipped = bool(((float(top) < full) & (float(top) >= 0.97 * full)).any())
-    else:
-        clipped = True
-    if not clipped or np.count_nonzero(flaws) < _PLATEAU:
-        flaws = np.zeros(pixels.shape, np.bool_)
-    if pixels.dtype.kind == "f":
-        flaws = flaws | ~np.isfinite(pixels)
-    if flaws.ndim == 3:
-        flaws = flaws.any(axis=2)
-    return _Held(pixels, flaws.astype(np.uint8) * np.uint8(255) if flaws.any() else None)
+    plateau = pixels == top
+    if not clipped or np.count_nonzero(plateau) < _PLATEAU:
+        return _Held(pixels, None)
+    if plateau.ndim == 3:
+        plateau = plateau.any(axis=2)
+    return _Held(pixels, plateau.astype(np.uint8) * np.uint8(255))

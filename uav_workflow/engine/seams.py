@@ -13,8 +13,8 @@ from uav_workflow.engine.coverage import NONE
 from uav_workflow.engine.glimpses import Glimpse
 from uav_workflow.engine.minimum_cut import minimum_cut
 
-_PER_DN = 12
-"""What a colour difference of one DN on either side of a seam costs, in thousandths of `view_cost` a cell."""
+_PER_CONTRAST = 600
+"""What a difference as large as the mosaic's contrast costs on a seam, in thousandths of `view_cost` a cell."""
 _PER_CELL = 60
 """What a cell's side of seam costs in any case."""
 _UNSEEN = 60
@@ -33,15 +33,20 @@ class _Stack:
     starts: Int64
     costs: NDArray[np.uint16]
     colours: NDArray[np.uint8]
+    per_dn: int
 
     @classmethod
     def of(cls, glimpses: Sequence[Glimpse]) -> _Stack:
         sizes = [glimpse.costs.size for glimpse in glimpses]
+        colours = np.concatenate([glimpse.colours.reshape(-1, 3) for glimpse in glimpses])
+        # a dull evening's flight has its seams where a bright day's has them
+        contrast = float(colours[:: max(1, len(colours) // 100_000)].std()) if len(colours) else 1.0
         return cls(
             boxes=np.array([(g.rows.start, g.columns.start, *g.costs.shape) for g in glimpses], np.int64),
             starts=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
             costs=np.concatenate([glimpse.costs.ravel() for glimpse in glimpses]),
-            colours=np.concatenate([glimpse.colours.reshape(-1, 3) for glimpse in glimpses]),
+            colours=colours,
+            per_dn=round(_PER_CONTRAST / max(contrast, 2.0)),
         )
 
 
@@ -80,7 +85,7 @@ def _expand(index: int, glimpse: Glimpse, stack: _Stack, label: Int32) -> list[i
     part = label[row : glimpse.rows.stop + 1, col : glimpse.columns.stop + 1]
     terminal = np.zeros(part.shape, np.int32)
     arcs = np.zeros((*part.shape, 4), np.int32)
-    _prices(part, index, row, col, stack.boxes, stack.starts, stack.costs, stack.colours, terminal, arcs)
+    _prices(part, index, row, col, stack.boxes, stack.starts, stack.costs, stack.colours, stack.per_dn, terminal, arcs)
     taken = minimum_cut(terminal, arcs) & (part != index)
     if not taken.any():
         return []
@@ -117,6 +122,7 @@ def _seam(  # noqa: PLR0917 - a compiled loop takes plain arrays
     boxes: Int64,
     starts: Int64,
     colours: NDArray[np.uint8],
+    per_dn: int,
     first: int,
     second: int,
     row: int,
@@ -129,7 +135,7 @@ def _seam(  # noqa: PLR0917 - a compiled loop takes plain arrays
         return 0
     here = _apart(boxes, starts, colours, first, second, row, col)
     there = _apart(boxes, starts, colours, first, second, row2, col2)
-    return _PER_CELL + _PER_DN * (here + there) // 6
+    return _PER_CELL + per_dn * (here + there) // 6
 
 
 @compiled
@@ -142,6 +148,7 @@ def _prices(  # noqa: PLR0917 - a compiled loop takes plain arrays
     starts: Int64,
     costs: NDArray[np.uint16],
     colours: NDArray[np.uint8],
+    per_dn: int,
     terminal: Int32,
     arcs: Int32,
 ) -> None:
@@ -163,9 +170,9 @@ def _prices(  # noqa: PLR0917 - a compiled loop takes plain arrays
                     continue
                 other = label[i2, j2]
                 place = row0 + i, col0 + j, row0 + i2, col0 + j2
-                keep = _seam(boxes, starts, colours, mine, other, *place)
-                take_other = _seam(boxes, starts, colours, mine, index, *place)
-                take_mine = _seam(boxes, starts, colours, index, other, *place)
+                keep = _seam(boxes, starts, colours, per_dn, mine, other, *place)
+                take_other = _seam(boxes, starts, colours, per_dn, mine, index, *place)
+                take_mine = _seam(boxes, starts, colours, per_dn, index, other, *place)
                 terminal[i, j] += take_mine - keep
                 terminal[i2, j2] -= take_mine
                 arcs[i, j, way] += max(take_other + take_mine - keep, 0)

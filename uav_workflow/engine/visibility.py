@@ -203,7 +203,9 @@ def offer(  # noqa: PLR0917 - a compiled loop takes plain arrays
         for j in range(tile.shape[1]):
             if not wanted[i, j] or best[i, j] < 0 or not np.isfinite(tile[i, j]):
                 continue
-            cost = view_cost(packed, depths, step, reach, corner[0] + (j + 0.5) * corner[2], y, tile[i, j])
+            x = corner[0] + (j + 0.5) * corner[2]
+            # rounded as ``floor`` is, or a source would be found dearer than itself
+            cost = float(np.float32(view_cost(packed, depths, step, reach, x, y, tile[i, j])))
             if planned[i, j] == index:
                 if floor[i, j] >= 0:
                     continue
