@@ -12,6 +12,8 @@ from rasterio.io import DatasetWriter
 
 from uav_workflow.domain.grid import Grid
 
+_CACHE_MIB = 64
+
 
 @contextmanager
 def tiled(
@@ -38,7 +40,8 @@ def tiled(
         "interleave": "pixel" if len(bands) <= 4 else "band",
         "photometric": "RGB" if len(bands) == 4 and dtype == "uint8" else "MINISBLACK",
     }
-    with rasterio.Env(GDAL_NUM_THREADS="2"):
+    # written blocks would wait in a cache of a twentieth of the machine's memory
+    with rasterio.Env(GDAL_NUM_THREADS="2", GDAL_CACHEMAX=_CACHE_MIB):
         try:
             with rasterio.open(scratch, "w", **profile) as dataset:
                 dataset.descriptions = bands

@@ -21,6 +21,7 @@ from uav_workflow.engine.surface import Surface
 from uav_workflow.engine.visibility import DepthBuffer, Lookout, depth_buffer
 
 TILE = 1024
+_NEAR = 4 * TILE
 Progress = Callable[[float], None]
 
 _PLAN_SHARE = 0.3
@@ -82,7 +83,7 @@ def render_orthomosaic(
     files = out, out.with_name("source_index.tif"), out.with_name("views.tif")
     listing = {"sources": json.dumps([source.name for source in sources])}
     report = progress or (lambda share: None)
-    buffers: LeastRecent[DepthBuffer] = LeastRecent(cache_mib << 18, lambda buffer: buffer.depths.nbytes)
+    buffers: LeastRecent[DepthBuffer] = LeastRecent(cache_mib << 19, lambda buffer: buffer.depths.nbytes)
 
     lookout = Lookout(
         relief=surface.relief,
@@ -94,7 +95,8 @@ def render_orthomosaic(
     report(_PLAN_SHARE)
     maker = TileMaker(sources, plan, lookout, grid, picture=picture, cache_mib=cache_mib)
     covered = hidden = 0
-    blocks = list(grid.blocks(TILE))
+    # tiles of one neighbourhood after another: they share photos, which are decoded once
+    blocks = sorted(grid.blocks(TILE), key=lambda block: (block.row // _NEAR, block.col // _NEAR))
     with (
         tiled(files[0], grid, (*names, "alpha"), str(first.dtype)) as colours,
         tiled(files[1], grid, ("source",), "uint16", listing) as indexes,
