@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from uav_workflow.node.refusal import disk_refusal, is_full
+
 MARK = "UAV_NODE_TASK"
 """Environment variable by which an engine's processes are found again, whatever became of their parent."""
 
@@ -53,6 +55,8 @@ class EngineProcess:
         self._command = command
         self._project = project
         self._mark = mark
+        self._reason = project / "failure.txt"
+        self._scratch = project / "tmp"
         self._process: asyncio.subprocess.Process | None = None
         self._unwanted = False
         self._peak_mib = 0.0
@@ -60,30 +64,13 @@ class EngineProcess:
     async def run(self, on_progress: Callable[[float], None]) -> Exit:
         """Start the engine and wait for its end."""
         read_end, write_end = os.pipe()
-        console = (self._project / "task_output.txt").open("ab")
-        reason_file = self._project / "failure.txt"
-        reason_file.unlink(missing_ok=True)
-        scratch = self._project / "tmp"
-        scratch.mkdir(exist_ok=True)
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                str(self._project),
-                "--progress-fd",
-                str(write_end),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=console,
-                stderr=asyncio.subprocess.STDOUT,
-                pass_fds=(write_end,),
-                start_new_session=True,
-                env={**os.environ, MARK: self._mark, "TMPDIR": str(scratch.resolve()), "PYTHONUNBUFFERED": "1"},
-            )
+            self._process = await self._started(write_end)
         except OSError as exc:
             os.close(read_end)
-            return Exit(-1, f"Could not start process ({exc})")
+            return Exit(-1, str(disk_refusal(exc)) if is_full(exc) else f"Could not start process ({exc})")
         finally:
             os.close(write_end)
-            console.close()
         listener = asyncio.create_task(_listen(read_end, on_progress))
         watcher = asyncio.create_task(self._watch_memory(self._process.pid))
         try:
@@ -94,11 +81,28 @@ class EngineProcess:
         finally:
             listener.cancel()
             watcher.cancel()
-            shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(self._scratch, ignore_errors=True)
         with contextlib.suppress(asyncio.CancelledError):
             await listener
-        reason = reason_file.read_text("utf-8").strip() if reason_file.exists() else ""
+        reason = self._reason.read_text("utf-8").strip() if self._reason.exists() else ""
         return Exit(code if code >= 0 else 128 - code, reason, self._peak_mib)
+
+    async def _started(self, progress_end: int) -> asyncio.subprocess.Process:
+        self._reason.unlink(missing_ok=True)
+        self._scratch.mkdir(exist_ok=True)
+        with (self._project / "task_output.txt").open("ab") as console:
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                str(self._project),
+                "--progress-fd",
+                str(progress_end),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=console,
+                stderr=asyncio.subprocess.STDOUT,
+                pass_fds=(progress_end,),
+                start_new_session=True,
+                env={**os.environ, MARK: self._mark, "TMPDIR": str(self._scratch.resolve()), "PYTHONUNBUFFERED": "1"},
+            )
 
     async def end(self) -> None:
         """End the engine and everything it started; returns when nothing of it is left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from uav_workflow.node.engine_process import Exit
@@ -9,6 +10,11 @@ from uav_workflow.node.refusal import DISK_FULL
 
 _NO_SPACE = 28
 """Exit code of our engine when a write found no space (the number of ENOSPC)."""
+
+NO_ROOM = 1 << 20
+"""With less than this free no stage can write, whatever it says."""
+
+_FULL = re.compile(r"no space left|enospc|disk (is )?full|quota exceeded", re.IGNORECASE)
 
 _BY_CODE = {
     1: "Cannot process dataset",
@@ -21,10 +27,18 @@ _BY_CODE = {
 }
 
 
-def failure_message(ended: Exit, output: Sequence[str]) -> str:
+def failure_message(ended: Exit, output: Sequence[str], free_bytes: int | None = None) -> str:
     """Message for status 30: NodeODM's words for the exit code, then the engine's own reason.
 
     Never empty: without a reason the last line of the output stands in.
+
+    Parameters
+    ----------
+    ended : Exit
+    output : sequence of str
+        The console's lines.
+    free_bytes : int, optional
+        Room left on the disk. Libraries below the engine say a full disk in many ways, or not at all.
     """
     if ended.code < 0:
         return ended.reason
@@ -38,4 +52,6 @@ def failure_message(ended: Exit, output: Sequence[str]) -> str:
         )
     last = next((line for line in reversed(output) if line.strip()), "")
     reason = ended.reason or last
+    if _FULL.search(" ".join([reason, *output[-20:]])) or (free_bytes is not None and free_bytes < NO_ROOM):
+        text = DISK_FULL
     return f"{text}: {reason}" if reason else text

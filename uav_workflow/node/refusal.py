@@ -29,8 +29,13 @@ class Refusal(NodeError):  # noqa: N818 - an answer, not a fault
         return {"error": str(self), **({"noRetry": True} if self.no_retry else {})}
 
 
+def is_full(exc: OSError) -> bool:
+    """Whether a write found no space."""
+    return exc.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def disk_refusal(exc: OSError) -> Refusal:
     """What a failed write means for the client."""
-    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(exc):
         return Refusal(f"{DISK_FULL}; nothing half written was kept. Free space on the node, then try again")
     return Refusal(f"The node could not write to its disk: {exc.strerror or exc}")

@@ -66,3 +66,17 @@ def test_an_archive_holds_nothing_from_outside(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "all.zip") as bundle:
         assert bundle.namelist() == ["odm_report/stats.json"]
         assert bundle.infolist()[0].compress_type == zipfile.ZIP_STORED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "OSError: [Errno 28] No space left on device",
+        "sqlite3.OperationalError: database or disk is full",
+        "TIFFAppendToStrip: Write error at scanline 7: Disk quota exceeded",
+    ],
+)
+def test_a_full_disk_is_recognised_in_whatever_words(line: str) -> None:
+    assert failure_message(Exit(1, "internal error"), [line, "bye"]).startswith("Disk full (ENOSPC)")
+    assert failure_message(Exit(139), ["Segmentation fault"], free_bytes=0).startswith("Disk full (ENOSPC)")
+    assert failure_message(Exit(139), ["Segmentation fault"], 1 << 30).startswith("Cannot process dataset")
