@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -20,8 +21,8 @@ MARK = "UAV_NODE_TASK"
 """Environment variable by which an engine's processes are found again, whatever became of their parent."""
 
 POLL_S = 0.02
-MEMORY_S = 1.0
-"""Between two looks at the memory."""
+MEMORY_S, DISK_S = 1.0, 0.2
+"""Between two looks at the memory, and at the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,15 @@ class Exit:
         What it said was the reason.
     peak_mib : float
         Most memory its processes were seen to hold together.
+    free_mib : float
+        Least room that was seen on its disk. Libraries below the engine say a full disk in many ways, or not at all,
+        and by the time they have, scratch files are gone.
     """
 
     code: int
     reason: str = ""
     peak_mib: float = 0.0
+    free_mib: float = math.inf
 
 
 class EngineProcess:
@@ -60,6 +65,7 @@ class EngineProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._unwanted = False
         self._peak_mib = 0.0
+        self._free_mib = math.inf
 
     async def run(self, on_progress: Callable[[float], None]) -> Exit:
         """Start the engine and wait for its end."""
@@ -72,20 +78,22 @@ class EngineProcess:
         finally:
             os.close(write_end)
         listener = asyncio.create_task(_listen(read_end, on_progress))
-        watcher = asyncio.create_task(self._watch_memory(self._process.pid))
+        watchers = [asyncio.create_task(watch) for watch in (self._watch_memory(self._process.pid), self._watch_disk())]
         try:
             if self._unwanted:  # cancelled while it was being started
                 await self._end_group()
             code = await self._process.wait()
             await self._end_group()
+            self._free_mib = min(self._free_mib, _free_mib(self._project))
         finally:
             listener.cancel()
-            watcher.cancel()
+            for watcher in watchers:
+                watcher.cancel()
             shutil.rmtree(self._scratch, ignore_errors=True)
         with contextlib.suppress(asyncio.CancelledError):
             await listener
         reason = self._reason.read_text("utf-8").strip() if self._reason.exists() else ""
-        return Exit(code if code >= 0 else 128 - code, reason, self._peak_mib)
+        return Exit(code if code >= 0 else 128 - code, reason, self._peak_mib, self._free_mib)
 
     async def _started(self, progress_end: int) -> asyncio.subprocess.Process:
         self._reason.unlink(missing_ok=True)
@@ -116,6 +124,11 @@ class EngineProcess:
         while True:
             self._peak_mib = max(self._peak_mib, await asyncio.to_thread(_held_mib, pid))
             await asyncio.sleep(MEMORY_S)
+
+    async def _watch_disk(self) -> None:
+        while True:
+            self._free_mib = min(self._free_mib, _free_mib(self._project))
+            await asyncio.sleep(DISK_S)
 
     async def _end_group(self) -> None:
         if self._process is not None:
@@ -155,6 +168,12 @@ def _held_mib(pid: int) -> float:
             with contextlib.suppress(psutil.Error):
                 held += process.memory_info().rss
     return held / 2**20
+
+
+def _free_mib(folder: Path) -> float:
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(folder).free / 2**20
+    return math.inf
 
 
 def _lives(process: psutil.Process) -> bool:

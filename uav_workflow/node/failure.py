@@ -11,8 +11,8 @@ from uav_workflow.node.refusal import DISK_FULL
 _NO_SPACE = 28
 """Exit code of our engine when a write found no space (the number of ENOSPC)."""
 
-NO_ROOM = 1 << 20
-"""With less than this free no stage can write, whatever it says."""
+NO_ROOM_MIB = 16.0
+"""With less than this left no stage of an engine can write, whatever it says."""
 
 _FULL = re.compile(r"no space left|enospc|disk (is )?full|quota exceeded", re.IGNORECASE)
 
@@ -27,18 +27,10 @@ _BY_CODE = {
 }
 
 
-def failure_message(ended: Exit, output: Sequence[str], free_bytes: int | None = None) -> str:
+def failure_message(ended: Exit, output: Sequence[str]) -> str:
     """Message for status 30: NodeODM's words for the exit code, then the engine's own reason.
 
     Never empty: without a reason the last line of the output stands in.
-
-    Parameters
-    ----------
-    ended : Exit
-    output : sequence of str
-        The console's lines.
-    free_bytes : int, optional
-        Room left on the disk. Libraries below the engine say a full disk in many ways, or not at all.
     """
     if ended.code < 0:
         return ended.reason
@@ -52,6 +44,8 @@ def failure_message(ended: Exit, output: Sequence[str], free_bytes: int | None =
         )
     last = next((line for line in reversed(output) if line.strip()), "")
     reason = ended.reason or last
-    if _FULL.search(" ".join([reason, *output[-20:]])) or (free_bytes is not None and free_bytes < NO_ROOM):
+    if _FULL.search(" ".join([reason, *output[-20:]])):
         text = DISK_FULL
+    elif ended.free_mib < NO_ROOM_MIB:
+        text = f"{DISK_FULL} ({ended.free_mib:.1f} MiB were left)"
     return f"{text}: {reason}" if reason else text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -138,7 +137,7 @@ class Job:
         if not self._wanted():
             return False
         if ended.code != 0:
-            self._fail(failure_message(ended, output, shutil.disk_usage(self._project).free))
+            self._fail(failure_message(ended, output))
             return False
         self._book.change(self._uuid, processed=True, progress=max(self._task.progress, 100 * ENGINE_SHARE))
         return True

@@ -78,5 +78,10 @@ def test_an_archive_holds_nothing_from_outside(tmp_path: Path) -> None:
 )
 def test_a_full_disk_is_recognised_in_whatever_words(line: str) -> None:
     assert failure_message(Exit(1, "internal error"), [line, "bye"]).startswith("Disk full (ENOSPC)")
-    assert failure_message(Exit(139), ["Segmentation fault"], free_bytes=0).startswith("Disk full (ENOSPC)")
-    assert failure_message(Exit(139), ["Segmentation fault"], 1 << 30).startswith("Cannot process dataset")
+
+
+def test_a_full_disk_is_recognised_when_nobody_said_it() -> None:
+    vague = ["67125 requested and 7136 written"]
+    full = failure_message(Exit(1, free_mib=0.4), vague)
+    assert full == "Disk full (ENOSPC): the node's disk is full (0.4 MiB were left): 67125 requested and 7136 written"
+    assert failure_message(Exit(1, free_mib=4000.0), vague).startswith("Cannot process dataset")

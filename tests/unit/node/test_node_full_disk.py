@@ -1,13 +1,16 @@
-"""A disk that is really full: a small tmpfs. Needs root (CAP_SYS_ADMIN) to mount it, as CI has."""
+"""A disk that is really full: a small tmpfs. To mount it takes root, as CI has, or a namespace: `unshare -rm pytest …`."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from node_harness import images, serving
+from node_harness import images, serving, until
+
+from uav_workflow.node import engine_process, failure
 
 MIB = 1 << 20
 
@@ -21,7 +24,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
-        pytest.fail(f"this test mounts a tmpfs and needs root (CAP_SYS_ADMIN) for it: {mounted.stderr}")
+        pytest.fail(f"this test mounts a tmpfs; run it as root or under `unshare -rm`: {mounted.stderr}")
     try:
         yield folder
     finally:
@@ -51,6 +54,38 @@ def test_a_result_that_does_not_fit_fails_with_the_word(small_disk: Path) -> Non
         assert client.act("remove", uuid) == {"success": True}
         small = client.submit(("a.jpg", b"A"))
         client.wait(small, 40)
+
+
+def test_room_that_was_short_for_a_moment_is_remembered(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that fills the disk, cleans up after itself and ends with words of its own."""
+    seen: list[float] = []
+    look = engine_process._free_mib
+
+    def watched(folder: Path) -> float:
+        seen.append(look(folder))
+        return seen[-1]
+
+    monkeypatch.setattr(engine_process, "_free_mib", watched)
+    monkeypatch.setattr(failure, "NO_ROOM_MIB", 0.5)
+    engine = """
+import pathlib, sys, time
+project = pathlib.Path(sys.argv[1])
+try:
+    (project / "scratch").write_bytes(bytes(8 << 20))
+except OSError:
+    while not (project / "wake").exists(): time.sleep(0.02)
+(project / "scratch").unlink()
+sys.exit("No registered database factory succeeded")
+"""
+    with serving(small_disk / "node", engine_command=(sys.executable, "-c", engine)) as client:
+        uuid = client.submit(("a.jpg", b"A"))
+        project = small_disk / "node" / "tasks" / uuid / "project"
+        until(lambda: seen and min(seen) < 0.5)
+        (project / "wake").symlink_to("images")
+        message = client.wait(uuid, 30)["status"]["errorMessage"]
+    assert seen[-1] > 0.5, "the scratch file is gone by then"
+    assert message.startswith("Disk full (ENOSPC): the node's disk is full (")
+    assert message.endswith("MiB were left): No registered database factory succeeded")
 
 
 def test_an_engine_that_fills_the_disk_fails_with_the_word_even_when_its_state_can_not_be_written(
