@@ -17,8 +17,8 @@ from uav_workflow.store import Draft
 
 if TYPE_CHECKING:
     from uav_workflow.findings import Finding
-    from uav_workflow.photogrammetry.client import TaskResult
     from uav_workflow.photogrammetry.patience import Patience
+    from uav_workflow.photogrammetry.task_order import TaskResult
 
 ASSETS = "assets"
 OUTPUTS = (
@@ -56,8 +56,9 @@ class NodeTask(ProductTask):
 
     def make(self, draft: Draft) -> None:
         """Upload, wait, download, verify."""
-        from uav_workflow.photogrammetry.client import TaskOrder, run_task
+        from uav_workflow.photogrammetry.client import run_task
         from uav_workflow.photogrammetry.identity import task_uuid
+        from uav_workflow.photogrammetry.task_order import TaskOrder
         from uav_workflow.photogrammetry.verification import Thresholds, discard_unasked, verify
 
         flight = self.read_flight()

@@ -14,9 +14,10 @@ from tests.faults.proxy import Proxy, proxied
 from tests.faults.worker import QUICK
 from uav_workflow.errors import NodeError
 from uav_workflow.photogrammetry.address import NodeAddress
-from uav_workflow.photogrammetry.client import TaskOrder, TaskResult, run_task
+from uav_workflow.photogrammetry.client import run_task
 from uav_workflow.photogrammetry.identity import task_uuid
 from uav_workflow.photogrammetry.patience import Patience
+from uav_workflow.photogrammetry.task_order import TaskOrder, TaskResult
 
 BALLAST = "odm_georeferencing/ballast.bin"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -68,13 +69,16 @@ class FakeNode(ThreadingHTTPServer):
         ]
         self.max_images: int | None = None
         self.version = "2.2.4"
+        self.prefix = ""
+        """Path in front of the API, as a proxy gives it."""
         self.cluster = False
         """Speaks as a ClusterODM in front of nodes does."""
         self.released = threading.Event()
 
     @property
     def address(self) -> NodeAddress:
-        return NodeAddress.parse(f"http://127.0.0.1:{self.server_address[1]}", self.token)
+        scheme = "https" if isinstance(self.socket, ssl.SSLSocket) else "http"
+        return NodeAddress.parse(f"{scheme}://127.0.0.1:{self.server_address[1]}{self.prefix}", self.token)
 
     def fault(self, pattern: str, times: int, kind: str) -> None:
         self.faults.append([re.compile(pattern), times, kind])
@@ -127,7 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, body: bytes) -> None:
         node = self.server
-        parts = urlsplit(self.path)
+        if not self.path.startswith(node.prefix):
+            self._send(404, b"<html>no such page</html>", "text/html")
+            return
+        parts = urlsplit(self.path.removeprefix(node.prefix))
         with node.lock:
             node.calls[parts.path.split("/task/")[-1] if "/new/" in parts.path else parts.path] += 1
             node.seen.append(self.path)

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from uav_workflow.photogrammetry.client import TaskOrder, TaskResult, run_task
+from uav_workflow.photogrammetry.client import run_task
 from uav_workflow.photogrammetry.identity import task_uuid
 from uav_workflow.photogrammetry.patience import Patience
 from uav_workflow.photogrammetry.progress import NodeProgress
+from uav_workflow.photogrammetry.task_order import TaskOrder, TaskResult
 
 TASK = task_uuid("flight", {"a.jpg": "1"}, {"dsm": True})
 

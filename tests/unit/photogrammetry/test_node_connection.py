@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import ssl
+import subprocess
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,6 +156,41 @@ def test_a_node_that_stays_away_ends_the_wait(order: Order, fast: Patience) -> N
     upload = Upload(node, ledger, patience, Clock(patience), order.progress.append, keeps_one_copy=False)
     with pytest.raises(NodeError, match="no byte moved for"):
         upload.send(order.files)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Certificate and key of a site's own authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    files = folder / "cert.pem", folder / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=node"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(files[0]), "-keyout", str(files[1])]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    return files
+
+
+def test_tls_on_any_port_behind_a_path_with_a_token(
+    order: Order, fake_node: Any, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    fake_node.socket = context.wrap_socket(fake_node.socket, server_side=True)
+    fake_node.prefix, fake_node.token = "/farm/odm", "s3cret&word"
+    with pytest.raises(NodeError, match="certificate verify failed.* set REQUESTS_CA_BUNDLE") as caught:
+        order.run()
+    assert "s3cret" not in str(caught.value)
+    assert not fake_node.seen
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    order.run()
+    assert all("token=s3cret%26word" in path for path in fake_node.seen)
+    assert (order.work / "assets/big.bin").stat().st_size == 512_000
+
+
+def test_a_wrong_path_is_about_the_address(order: Order, fake_node: Any) -> None:
+    address = fake_node.address
+    fake_node.prefix = "/odm"
+    with pytest.raises(NodeError, match="404 .* check scheme, host, port and path"):
+        order.run(address=address)
 
 
 def test_a_certificate_of_nobody_is_permanent() -> None:
