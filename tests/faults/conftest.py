@@ -90,6 +90,7 @@ class Place:
     flight: Path
     workspace: Path
     hold: Path
+    hunger: Path
     environment: dict[str, str]
     workers: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -149,13 +150,19 @@ def kill(worker: subprocess.Popen[str]) -> None:
     worker.communicate()
 
 
+def stand_in_environment(folder: Path, result: Path) -> dict[str, str]:
+    """Environment of the stand-in and of workers, free of what the machine is set to."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("UAV_")}
+    files = {"UAV_TEST_HOLD": folder / "hold", "UAV_TEST_HUNGER": folder / "hunger", "UAV_TEST_RESULT": result}
+    return environment | {key: str(path) for key, path in files.items()} | {"PYTHONWARNINGS": "default"}
+
+
 @pytest.fixture
 def place(flight: Path, result: Path, tmp_path: Path) -> Iterator[Place]:
     """Without a node: the worker starts its own."""
-    hold = tmp_path / "hold"
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("UAV_")}
-    environment |= {"UAV_TEST_HOLD": str(hold), "UAV_TEST_RESULT": str(result), "PYTHONWARNINGS": "default"}
-    place = Place(flight, tmp_path / "workspace", hold, environment)
+    place = Place(
+        flight, tmp_path / "workspace", tmp_path / "hold", tmp_path / "hunger", stand_in_environment(tmp_path, result)
+    )
     yield place
     for worker in place.workers:
         if worker.poll() is None:

@@ -1,7 +1,7 @@
 """A node process whose engine copies a prepared result: `python -m tests.faults.stand_in --data-dir D --port N`.
 
-The engine takes its time while the file named by UAV_TEST_HOLD exists, and is killed by the system, as it would be for
-lack of memory, while feature-quality is not below the one named by UAV_TEST_NEEDS.
+The engine takes its time while the file named by UAV_TEST_HOLD exists. Where it finds the one named by UAV_TEST_HUNGER
+it takes that away and is killed, as the system kills for lack of memory.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 ENGINE = """
-import json, os, pathlib, shutil, sys, time
+import os, pathlib, shutil, sys, time
 project = pathlib.Path(sys.argv[1])
 print("photos", *sorted(path.name for path in (project / "images").iterdir()), flush=True)
 with os.fdopen(int(sys.argv[3]), "w") as progress:
     progress.write("50\\n")
-options = json.loads((project / "options.json").read_text())
-if options.get("feature-quality", "high") in os.environ.get("UAV_TEST_NEEDS", "").split():
+hunger = pathlib.Path(os.environ["UAV_TEST_HUNGER"])
+if hunger.exists():
+    hunger.unlink()
     os.kill(os.getpid(), 9)
 hold = pathlib.Path(os.environ["UAV_TEST_HOLD"])
 while hold.exists():

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import PHOTOS, NodeProcess
+from tests.faults.conftest import PHOTOS, NodeProcess, stand_in_environment
 from tests.faults.proxy import Proxy, proxied
 from tests.faults.worker import QUICK
 from uav_workflow.errors import NodeError
@@ -52,12 +52,8 @@ class Order:
 
 @pytest.fixture(scope="module")
 def shared_node(flight: Path, result: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    import os
-
     folder = tmp_path_factory.mktemp("shared")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("UAV_")}
-    environment |= {"UAV_TEST_HOLD": str(folder / "hold"), "UAV_TEST_RESULT": str(result)}
-    node = NodeProcess(folder / "node", environment)
+    node = NodeProcess(folder / "node", stand_in_environment(folder, result))
     node.start()
     yield node
     node.process.terminate()

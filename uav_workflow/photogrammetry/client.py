@@ -173,6 +173,8 @@ class _Run:
                 ) from exc
             return False
         ledger.enter("unpacked")
+        for begun in self.work.glob("*.zip.*"):  # downloads of tasks that got lost
+            begun.unlink(missing_ok=True)
         return True
 
     def _follow(self) -> TaskState | None:

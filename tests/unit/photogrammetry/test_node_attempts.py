@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +72,16 @@ def test_results_that_vanish_before_the_download_are_a_loss(order: Order, fake_n
     fake_node.armed = armed
     assert order.call(on_progress=forget).uuid == attempt_uuid(TASK, 2, 1)
     assert "before its results were fetched" in order.record["reasons"][0]
+
+
+def test_assets_that_got_lost_before_they_were_published_are_fetched_again(order: Order, fake_node: Any) -> None:
+    shutil.rmtree(order.run())
+    begun = order.work / f"{attempt_uuid(TASK, 3, 1)}.zip.part"
+    begun.touch()
+    uploads = sum("upload" in path for path in fake_node.seen)
+    assert (order.run() / "big.bin").is_file()
+    assert sum("upload" in path for path in fake_node.seen) == uploads
+    assert not begun.exists(), "what a lost task had begun goes"
 
 
 def test_a_node_that_completes_at_once_is_still_counted(order: Order, fake_node: Any) -> None:
