@@ -75,6 +75,11 @@ class NodeAddress:
         return f"{self.scheme}://{host}{port}{self.prefix}"
 
     @property
+    def is_loopback(self) -> bool:
+        """The node runs on this very machine."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
     def identity(self) -> str:
         """Which node this is, across restarts: one on loopback may come back on another port."""
-        return "loopback" if self.host in ("localhost", "::1") or self.host.startswith("127.") else str(self)
+        return "loopback" if self.is_loopback else str(self)

@@ -97,6 +97,8 @@ class Connection(pyodm.Node):  # type: ignore[misc]
                 data=data,
                 headers=dict(headers or {}),
                 timeout=self.timeout,
+                # a proxy of the site's does not know our loopback, and must not see its token
+                proxies={"no_proxy": self.address.host} if self.address.is_loopback else None,
                 stream=True,
                 allow_redirects=False,
             ) as answer,

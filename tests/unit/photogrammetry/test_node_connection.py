@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from orders import TASK, Order
-from pyodm.exceptions import NodeServerError
+from pyodm.exceptions import NodeConnectionError, NodeServerError
 
 from uav_workflow.errors import NodeError
 from uav_workflow.photogrammetry.address import NodeAddress
@@ -186,6 +186,18 @@ def test_tls_on_any_port_behind_a_path_with_a_token(
     assert (order.work / "assets/big.bin").stat().st_size == 512_000
 
 
+def test_a_proxy_of_the_site_is_not_asked_for_loopback(
+    order: Order, fake_node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    order.run()
+    with pytest.raises(NodeConnectionError, match=r"127\.0\.0\.1.*port=1\D"):
+        Connection(NodeAddress.parse("http://node.example")).get("/info")
+
+
 def test_a_wrong_path_is_about_the_address(order: Order, fake_node: Any) -> None:
     address = fake_node.address
     fake_node.prefix = "/odm"
@@ -194,8 +206,6 @@ def test_a_wrong_path_is_about_the_address(order: Order, fake_node: Any) -> None
 
 
 def test_a_certificate_of_nobody_is_permanent() -> None:
-    from pyodm.exceptions import NodeConnectionError
-
     text = str(ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"))
     assert not is_passing(NodeConnectionError(text))
     assert is_passing(NodeConnectionError("Connection refused"))
