@@ -23,8 +23,8 @@ OWN_ENGINE = "uav-workflow"
 RESULTS_SHARE = 0.5
 """Least size of all.zip relative to the photos' that is reckoned with; it lies on the disk twice while it is unpacked.
 
-A low figure, so that nothing is refused that fits: ODM's own products of brighton_beach weigh 0.3 of its photos, at
-5 cm, with a JPEG orthophoto and without the point cloud. What is really needed is known, and checked, at the download."""
+To refuse early what is hopeless: ODM's own products of brighton_beach weigh 0.3 of its photos, at 5 cm, with
+a JPEG orthophoto and without the point cloud. The size itself is known, and checked, when the download begins."""
 
 Ask = Callable[[str], Any]
 """GET with bounded retries."""

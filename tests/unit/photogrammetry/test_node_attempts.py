@@ -123,6 +123,22 @@ def test_a_node_brought_down_twice_by_the_same_options_is_spared_the_third(order
     assert len({path for path in fake_node.seen if "commit" in path}) == 2
 
 
+def test_a_node_that_goes_down_before_it_answers_the_commit_counts_as_well(order: Order, fake_node: Any) -> None:
+    original = fake_node.armed
+
+    def armed(path: str) -> str:
+        if "commit" in path and fake_node.tasks:
+            fake_node.tasks.clear()
+            return "drop"
+        kind: str = original(path)
+        return kind
+
+    fake_node.armed = armed
+    with pytest.raises(NodeError, match="went down right after .* twice"):
+        order.run()
+    assert order.record["attempt"] == 2
+
+
 def test_a_drop_after_commit_alone_is_no_crash(order: Order, fake_node: Any) -> None:
     goes_down(fake_node, forgets=False)
     order.run()
