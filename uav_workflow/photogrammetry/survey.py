@@ -17,13 +17,10 @@ from uav_workflow.flights.wording import counted, listed
 from uav_workflow.photogrammetry.layout import STATS, read_json
 from uav_workflow.photogrammetry.poses import read_poses
 from uav_workflow.photogrammetry.survey_accuracy import Accuracy, accuracy_of, check_statement, control_statement
-from uav_workflow.photogrammetry.survey_points import SurveyedPoint, locate_points
+from uav_workflow.photogrammetry.survey_points import MARK_OFF_PX, SurveyedPoint, locate_points
 
 POINTS_FILE = "check_points.csv"
 MARKS_FILE = "check_point_marks.csv"
-MARK_OFF_PX = 3.0
-"""Residual against its own point's rays beyond which a mark is worth another look."""
-
 _COLUMNS = (
     "name",
     "role",
@@ -43,7 +40,19 @@ _COLUMNS = (
     "rays_px",
     "crs",
 )
-_MARK_COLUMNS = ("name", "role", "image", "x_px", "y_px", "placed", "dx_px", "dy_px", "rays_dx_px", "rays_dy_px")
+_MARK_COLUMNS = (
+    "name",
+    "role",
+    "image",
+    "x_px",
+    "y_px",
+    "placed",
+    "used",
+    "dx_px",
+    "dy_px",
+    "rays_dx_px",
+    "rays_dy_px",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +190,11 @@ def _marks_off(points: Sequence[SurveyedPoint]) -> list[Finding]:
         lengths = [(float(np.hypot(*mark.from_rays)), mark.image) for mark in point.marks if mark.placed]
         worst = max(lengths, default=(0.0, ""))
         if worst[0] > MARK_OFF_PX:
-            off.append(f"{point.name} in {worst[1]} ({worst[0]:.1f} px)")
+            unused = any(mark.placed and not mark.used for mark in point.marks)
+            off.append(f"{point.name} in {worst[1]} ({worst[0]:.1f} px{', not used' if unused else ''})")
     if not off:
         return []
-    message = f"marks do not meet in one point: {listed(off, 10)}"
+    message = f"marks lie off where the others of their point meet: {listed(off, 10)}"
     return [warning("control-point-mark-off", "gcp_list.txt", message, "set these marks again")]
 
 
@@ -196,7 +206,7 @@ def _write_points(points: Sequence[SurveyedPoint], crs: str, path: Path) -> None
     rows = []
     for point in points:
         dx, dy, dz = point.difference
-        rays = sum(mark.placed for mark in point.marks)
+        rays = sum(mark.used for mark in point.marks)
         lengths = (*point.surveyed, dx, dy, dz, float(np.hypot(dx, dy)), *point.sd_m)
         small = (f"{point.angle_deg:.1f}", f"{point.survey_px:.3f}", f"{point.rays_px:.3f}")
         rows.append((point.name, _role(point), *(f"{value:.4f}" for value in lengths), str(rays), *small, crs))
@@ -210,7 +220,7 @@ def _write_marks(points: Sequence[SurveyedPoint], path: Path) -> None:
             _role(point),
             mark.image,
             *(f"{value:.3f}" for value in (mark.x, mark.y)),
-            "yes" if mark.placed else "no",
+            *("yes" if given else "no" for given in (mark.placed, mark.used)),
             *(f"{value:.3f}" for value in (*mark.from_survey, *mark.from_rays)),
         )
         for point in points

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.domain.ground import GroundControlPoint, ImageMark
+from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.domain.reconstruction import Camera, FloatArray, Reconstruction, Shot
 
 MARK_SD_PX = 0.5
 """Standard deviation of a mark set by hand, pixels: what the precision of an intersection is told for."""
+
+MARK_OFF_PX = 3.0
+"""Distance between a mark and where the others of its point meet, beyond which the mark is taken for a slip."""
 
 _STEP_M = 1e-3
 _ITERATIONS = 20
@@ -26,6 +29,8 @@ class MarkResidual:
     ----------
     placed : bool
         The photo is part of the reconstruction. Residuals of others are NaN.
+    used : bool
+        It took part in the intersection.
     from_survey : (x, y)
         Against the surveyed position.
     from_rays : (x, y)
@@ -36,6 +41,7 @@ class MarkResidual:
     x: float
     y: float
     placed: bool
+    used: bool
     from_survey: tuple[float, float] = (np.nan, np.nan)
     from_rays: tuple[float, float] = (np.nan, np.nan)
 
@@ -71,13 +77,13 @@ class SurveyedPoint:
 
     @property
     def survey_px(self) -> float:
-        """RMS length of the marks' residuals against the survey, pixels; NaN without a placed photo."""
-        return _rms([mark.from_survey for mark in self.marks])
+        """RMS length of the used marks' residuals against the survey, pixels; NaN without any."""
+        return _rms([mark.from_survey for mark in self.marks if mark.used])
 
     @property
     def rays_px(self) -> float:
-        """RMS length of the marks' residuals against the intersection, pixels."""
-        return _rms([mark.from_rays for mark in self.marks])
+        """RMS length of the used marks' residuals against the intersection, pixels."""
+        return _rms([mark.from_rays for mark in self.marks if mark.used])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,8 @@ def locate_points(
     """Intersect the marks of each point and compare with the survey.
 
     Least squares of the image residuals through the full Brown model, cameras held (McGlone, Manual of Photogrammetry,
-    2013, section 11.1). Nothing of the survey enters, so check points and control points are measured alike.
+    2013, section 11.1). Nothing of the survey enters, so check points and control points are measured alike. A mark
+    that three others or more contradict by `MARK_OFF_PX` and twice their own disagreement takes no part.
 
     Parameters
     ----------
@@ -128,22 +135,50 @@ def _locate(
         shot = shots.get(names.get(mark.image, mark.image))
         if shot is not None:
             views[mark.image] = _View(reconstruction.cameras[shot.camera_id], shot, np.array([mark.x, mark.y]))
-    placed = list(views.values())
-    found, sd = _intersect(placed)
-    residuals = (_residual(mark, views.get(mark.image), surveyed - offset, found) for mark in point.marks)
+    slip = _slip(views)
+    kept = {image: view for image, view in views.items() if image != slip}
+    found, sd = _intersect(list(kept.values()))
+    plain = (
+        MarkResidual(image=mark.image, x=mark.x, y=mark.y, placed=mark.image in views, used=mark.image in kept)
+        for mark in point.marks
+    )
+    residuals = (_residual(mark, views.get(mark.image), surveyed - offset, found) for mark in plain)
     return SurveyedPoint(
         name=point.name,
         is_check=point.is_check,
         surveyed=surveyed,
         found=None if found is None else found + offset,
         sd_m=sd,
-        angle_deg=_widest_angle(placed, found),
+        angle_deg=_widest_angle(list(kept.values()), found),
         marks=tuple(residuals),
     )
 
 
-def _residual(mark: ImageMark, view: _View | None, surveyed: FloatArray, found: FloatArray | None) -> MarkResidual:
-    plain = MarkResidual(image=mark.image, x=mark.x, y=mark.y, placed=view is not None)
+def _slip(views: Mapping[str, _View]) -> str | None:
+    """The one photo whose mark is off while the others, three or more, agree; None when there is no such mark."""
+    if len(views) < 4:
+        return None
+    met, _ = _intersect(list(views.values()))
+    if met is not None and max(_distance(view, met) for view in views.values()) < MARK_OFF_PX / 2:
+        return None
+    best: tuple[float, float, str] | None = None
+    for image in views:
+        others = [view for name, view in views.items() if name != image]
+        found, _ = _intersect(others)
+        if found is None:
+            continue
+        rest = max(_distance(view, found) for view in others)
+        if best is None or rest < best[0]:
+            best = rest, _distance(views[image], found), image
+    return best[2] if best is not None and best[1] > max(MARK_OFF_PX, 2 * best[0]) else None
+
+
+def _distance(view: _View, found: FloatArray) -> float:
+    """Between a mark and where its camera sees a point, pixels."""
+    return float(np.linalg.norm(view.pixel - view.project(found[None])[0]))
+
+
+def _residual(plain: MarkResidual, view: _View | None, surveyed: FloatArray, found: FloatArray | None) -> MarkResidual:
     if view is None:
         return plain
     from_survey = view.pixel - view.project(surveyed[None])[0]

@@ -133,11 +133,11 @@ def test_precision_is_that_of_the_rays() -> None:
                 for m in point.marks
             ),
         )
-        for _ in range(300)
+        for _ in range(120)
     ]
     located = locate_points(reconstruction, moved, NAMES)
     scatter = np.std([each.difference for each in located], axis=0)
-    assert scatter == pytest.approx(located[0].sd_m, rel=0.15)
+    assert scatter == pytest.approx(located[0].sd_m, rel=0.2)
     assert located[0].sd_m[2] > located[0].sd_m[:2].max()
 
 
@@ -219,8 +219,36 @@ def test_a_wrong_mark_is_named(assets: Path) -> None:
         marks=(*good.marks[:2], wrong, *good.marks[3:]),
         is_check=True,
     )
-    findings = judged(assets, [bad])[1]
-    assert f"P in {wrong.image}" in findings["control-point-mark-off"]
+    facts, findings = judged(assets, [bad])
+    assert f"P in {wrong.image} (25.0 px, not used)" in findings["control-point-mark-off"]
+    assert facts["check_points"]["rmse_h_m"] < 1e-6
+    with (assets / "check_point_marks.csv").open(encoding="utf-8", newline="") as stream:
+        assert [row["image"] for row in csv.DictReader(stream) if row["used"] == "no"] == [wrong.image]
+
+
+def test_three_marks_that_disagree_are_all_used(assets: Path) -> None:
+    """Which of three is wrong can't be told: the point is measured as it is, and said."""
+    good = surveyed(block(), PLACES[1], np.zeros(3), "P", True)
+    wrong = ImageMark(image=good.marks[2].image, x=good.marks[2].x + 60, y=good.marks[2].y - 40)
+    bad = GroundControlPoint(
+        name="P", crs=CRS, x=good.x, y=good.y, z=good.z, marks=(*good.marks[:2], wrong), is_check=True
+    )
+    facts, findings = judged(assets, [bad])
+    assert "not used" not in findings["control-point-mark-off"]
+    assert facts["check_points"]["rmse_h_m"] > 0.1
+
+
+def test_marks_with_ordinary_scatter_are_all_used() -> None:
+    reconstruction = block()
+    rng = np.random.default_rng(8)
+    for place in PLACES:
+        good = surveyed(reconstruction, place, np.zeros(3), "P", True)
+        rough = tuple(
+            ImageMark(image=mark.image, x=mark.x + rng.normal(0, 0.7), y=mark.y + rng.normal(0, 0.7))
+            for mark in good.marks
+        )
+        point = GroundControlPoint(name="P", crs=CRS, x=good.x, y=good.y, z=good.z, marks=rough)
+        assert all(mark.used for mark in locate_points(reconstruction, [point], NAMES)[0].marks)
 
 
 def test_control_points_a_node_did_not_use_are_said(assets: Path) -> None:
