@@ -194,5 +194,8 @@ def _statistics(stats: Any) -> dict[str, Json]:
     rows = stats.get("reconstruction_statistics") or {}
     names = ("components", "reprojection_error_pixels", "reconstructed_points_count")
     facts: dict[str, Json] = {name: rows[name] for name in names if name in rows}
+    for name, theirs in (("registered", "reconstructed_shots_count"), ("total", "initial_shots_count")):
+        if isinstance(rows.get(theirs), int):
+            facts[name] = rows[theirs]
     gsd = (stats.get("odm_processing_statistics") or {}).get("average_gsd")
     return facts | ({"gsd_cm": gsd} if gsd is not None else {})

@@ -208,6 +208,8 @@ def test_poses_and_points_are_the_nodes(run: RunResult, shared_data: Path) -> No
     features = json.loads((source / "odm_report/shots.geojson").read_text())["features"]
     ours = json.loads(run.products["reconstruction"].file("shots.geojson").read_text())["features"]
     assert len(ours) == len(features) == 9
+    facts = run.products["reconstruction"].facts
+    assert (facts["registered"], facts["total"]) == (9, 9)
     for mine, theirs in zip(ours, features, strict=True):
         assert mine["properties"]["filename"] == theirs["properties"]["filename"]
         assert mine["properties"]["translation"] == pytest.approx(theirs["properties"]["translation"], abs=1e-6)
