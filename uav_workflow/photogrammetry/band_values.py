@@ -27,6 +27,7 @@ def check_band_shift(mosaic: Path, limit_px: float) -> Made:
                 "against": shift.against,
                 "tiles": shift.tiles,
                 "rms": _number(shift.rms),
+                "noise": _number(shift.noise),
                 "dx": _number(shift.dx),
                 "dy": _number(shift.dy),
                 "largest": _number(shift.largest),

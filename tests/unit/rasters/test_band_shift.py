@@ -59,6 +59,17 @@ def test_shift_is_right_to_a_twentieth_of_a_pixel(band: str, seed: int) -> None:
     assert 0 < shift.correlation <= 1
 
 
+def test_noise_is_told_to_a_factor_of_one_and_a_half() -> None:
+    meadow = Meadow(41)
+    clean = (meadow.photograph("green"), meadow.photograph("nir", 0.25, -0.5))
+    rng = np.random.default_rng(1)
+    shifts = [
+        shift_between(*(band + 0.3 * band.std() * rng.normal(size=band.shape) for band in clean)) for _ in range(30)
+    ]
+    scatter = math.sqrt(np.mean([(shift.dx - 0.25) ** 2 + (shift.dy + 0.5) ** 2 for shift in shifts]))
+    assert scatter / 1.5 < np.mean([shift.noise for shift in shifts]) < 1.5 * scatter
+
+
 def test_a_gap_in_one_band_does_not_pull() -> None:
     meadow = Meadow(21)
     second = meadow.photograph("nir", 0.75, -0.5)
