@@ -1,8 +1,9 @@
-"""Incremental mapping: from verified matches to a free block of poses, tracks and points."""
+"""Mapping: from verified matches to a free block of poses, tracks and points."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,24 @@ from uav_workflow.errors import EngineError
 FloatArray = NDArray[np.float64]
 
 
-def map_incrementally(
-    database: Path, folder: Path, *, threads: int, progress: Callable[[float], None]
-) -> tuple[Block, list[int]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapSettings:
+    """How photos are placed.
+
+    Attributes
+    ----------
+    global_from : int
+        From this many photos on all are placed at once (GLOMAP: Pan et al., 2024): placing them one after the other
+        costs more a photo the more there are.
+    """
+
+    global_from: int = 120
+    threads: int = 2
+
+
+def map_photos(
+    database: Path, folder: Path, settings: MapSettings, *, progress: Callable[[float], None]
+) -> tuple[Block, list[list[str]]]:
     """Largest connected block of the photos, in a free frame.
 
     The focal length stays at its first guess (adjustment.py frees it, guarded); radial distortion is refined.
@@ -27,7 +43,7 @@ def map_incrementally(
     -------
     block : Block
         Names are those of the database; every camera is in `intrinsics` once.
-    others : list of int
+    others : list of list of str
         Photos of each block that could not be tied to this one.
 
     Raises
@@ -37,24 +53,61 @@ def map_incrementally(
     """
     pycolmap = quiet_pycolmap()
     total = _image_count(pycolmap, database)
-    options = _options(pycolmap, threads)
-    placed = [0]
-
-    def on_image() -> None:
-        placed[0] += 1
-        progress(min(1.0, placed[0] / max(1, total)))
-
     sparse = folder / "sparse"
     sparse.mkdir(parents=True, exist_ok=True)
-    models = pycolmap.incremental_mapping(database, folder, sparse, options, next_image_callback=on_image)
+    models: dict[int, Any] = {}
+    if total >= settings.global_from:
+        models = pycolmap.global_mapping(database, folder, sparse, _global_options(pycolmap, settings.threads))
+    if _placed(models) < ENOUGH * total:
+        models = _incremental(database, folder, settings.threads, progress) or models
     if not models:
         raise EngineError(
             "no two photos could be tied together: they do not overlap, or show too little texture "
             "(water, snow, motion blur); 70 % forward and 60 % side overlap are needed"
         )
     best = max(models, key=lambda i: (models[i].num_reg_images(), models[i].num_points3D()))
-    others = sorted((int(model.num_reg_images()) for i, model in models.items() if i != best), reverse=True)
-    return _to_block(models[best], database), others
+    block = _to_block(models[best], database)
+    placed = set(block.names)
+    others = [
+        sorted({model.images[i].name for i in model.reg_image_ids()} - placed)
+        for index, model in models.items()
+        if index != best
+    ]
+    return block, sorted((names for names in others if names), key=len, reverse=True)
+
+
+ENOUGH = 0.9
+"""Share of the photos that global mapping must place; below, they are placed one after the other."""
+
+
+def _placed(models: Mapping[int, Any]) -> int:
+    return max((int(model.num_reg_images()) for model in models.values()), default=0)
+
+
+def _incremental(database: Path, folder: Path, threads: int, progress: Callable[[float], None]) -> dict[int, Any]:
+    pycolmap = quiet_pycolmap()
+    total, placed = _image_count(pycolmap, database), [0]
+
+    def on_image() -> None:
+        placed[0] += 1
+        progress(min(1.0, placed[0] / max(1, total)))
+
+    return dict(
+        pycolmap.incremental_mapping(
+            database, folder, folder / "sparse", _options(pycolmap, threads), next_image_callback=on_image
+        )
+    )
+
+
+def _global_options(pycolmap: Any, threads: int) -> Any:
+    """Focal length fixed, as when placing one by one."""
+    options = pycolmap.GlobalPipelineOptions(num_threads=threads, random_seed=0, min_model_size=3)
+    options.mapper.num_threads = threads
+    options.mapper.random_seed = 0
+    options.mapper.rotation_averaging.random_seed = 0
+    options.mapper.global_positioning.random_seed = 0
+    options.mapper.bundle_adjustment.refine_focal_length = False
+    return options
 
 
 def _image_count(pycolmap: Any, database: Path) -> int:
@@ -84,12 +137,12 @@ def _options(pycolmap: Any, threads: int) -> Any:
 
 
 def _to_block(model: Any, database: Path) -> Block:
-    camera_ids = sorted(model.cameras)
+    images = [model.images[i] for i in sorted(model.reg_image_ids())]
+    camera_ids = sorted({image.camera_id for image in images})
     row_of = {camera_id: row for row, camera_id in enumerate(camera_ids)}
     intrinsics = np.zeros((len(camera_ids), 8))
     for camera_id, row in row_of.items():
         intrinsics[row, :5] = model.cameras[camera_id].params
-    images = [model.images[i] for i in sorted(model.reg_image_ids())]
     poses = [np.asarray(image.cam_from_world().matrix()) for image in images]
     point_ids = sorted(model.points3D)
     point_row = {point_id: row for row, point_id in enumerate(point_ids)}

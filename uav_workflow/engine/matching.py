@@ -55,6 +55,30 @@ def choose_pairs(xy: NDArray[np.float64], known: NDArray[np.bool_], settings: Ma
     return sorted(pairs)
 
 
+def bridging_pairs(
+    xy: NDArray[np.float64], placed: NDArray[np.bool_], settings: MatchSettings
+) -> list[tuple[int, int]]:
+    """Pairs (i < j) of each photo with a position outside a block and its nearest photos inside.
+
+    Parameters
+    ----------
+    xy : (n, 2) float array
+        Positions, metres; NaN where unknown.
+    placed : (n,) bool array
+        Whether a photo belongs to the block.
+    """
+    from scipy.spatial import cKDTree
+
+    known = np.isfinite(xy[:, 0])
+    inside, outside = np.flatnonzero(placed & known), np.flatnonzero(~placed & known)
+    if len(inside) == 0:
+        return []
+    _, near = cKDTree(xy[inside]).query(xy[outside], k=[*range(1, min(settings.neighbours, len(inside)) + 1)])
+    return sorted(
+        {(min(int(i), int(j)), max(int(i), int(j))) for i, row in zip(outside, near, strict=True) for j in inside[row]}
+    )
+
+
 def match_pairs(
     database: Path,
     names: Sequence[str],

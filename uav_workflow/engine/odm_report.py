@@ -72,7 +72,7 @@ def write_stats(project: Path, made: RunProducts) -> None:
             **capture_span(captures),
         },
         "reconstruction_statistics": {
-            "components": 1,
+            "components": reconstruction.facts.get("components", 1),
             "has_gps": any(capture.position is not None for capture in captures),
             "has_gcp": any(point.used for point in made.points),
             "initial_shots_count": len(captures),
@@ -133,12 +133,12 @@ def gcp_errors(points: Sequence[PointResidual]) -> dict[str, Json]:
     return {**summary, "details": [point.to_json() for point in points]} if points else {}
 
 
-def write_points(project: Path, made: RunProducts) -> None:
+def write_points(project: Path, reconstruction: Reconstruction, points: Sequence[PointResidual]) -> None:
     """ground_control_points.geojson as ODM writes it: control points with their errors, metres; none without any."""
-    used = [point for point in made.points if point.used]
+    used = [point for point in points if point.used]
     if not used:
         return
-    crs, (east, north) = made.reconstruction.crs, made.reconstruction.offset
+    crs, (east, north) = reconstruction.crs, reconstruction.offset
     to_wgs84 = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     features: list[Json] = []
     for point in used:

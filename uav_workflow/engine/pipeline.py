@@ -23,6 +23,7 @@ from uav_workflow.engine.features import FeatureSettings
 from uav_workflow.engine.ground_filter import GroundRules
 from uav_workflow.engine.height_models import write_heights, write_interpolated
 from uav_workflow.engine.inputs import read_captures, read_control
+from uav_workflow.engine.mapping import MapSettings
 from uav_workflow.engine.matching import MatchSettings
 from uav_workflow.engine.odm_report import RunProducts, write_points, write_stats
 from uav_workflow.engine.options import EngineOptions
@@ -175,7 +176,7 @@ class _Run:
             odm_layout.write_georeference(self._project, reconstruction)
             odm_layout.write_images(self._project, captures)
             odm_layout.write_cameras(self._project)
-            write_points(self._project, made)
+            write_points(self._project, reconstruction, structure.points)
             if not self._options.skip_report:
                 write_stats(self._project, made)
         return self._ended(made)
@@ -213,8 +214,8 @@ class _Run:
         settings = StructureSettings(
             features=FeatureSettings(keypoints=options.keypoints, threads=threads),
             matching=matching,
+            mapping=MapSettings(threads=threads),
             calibration=CalibrationSettings(force_gps=options.force_gps),
-            threads=threads,
         )
         with TemporaryDirectory(prefix="structure-", dir=self._project) as work:
             structure = reconstruct(captures, Path(work), control=control, settings=settings, progress=report)

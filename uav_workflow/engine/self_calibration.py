@@ -45,10 +45,10 @@ class CalibrationSettings:
         Keep the weight of GPS positions beside control points.
     """
 
-    focal_sigma: float = 0.02
+    focal_sigma: float = 0.03
     focal_guard: float = 0.05
     principal_sigma: float = 0.01
-    k3_sigma: float = 0.0
+    k3_sigma: float = 0.01
     max_residual_px: float = 4.0
     observations_per_cell: int = 60
     force_gps: bool = False
@@ -105,7 +105,7 @@ def self_calibrate(
         expected_free = np.einsum("nij,ni->nj", block.rotations, down)
         place = align_to_positions(block.centres, expected_free, positions.xyz, positions.sigma, down_sigma)
         placed = block.transformed(place.scale, place.rotation, place.shift)
-        xyz, sigma = positions.xyz, positions.sigma
+        xyz, sigma = positions.xyz, _with_drift(positions.sigma)
     else:
         placed = _placed_by_control(block, control)
         xyz, sigma = placed.centres, np.full(placed.centres.shape, UNKNOWN_SIGMA_M)
@@ -139,6 +139,23 @@ def self_calibrate(
 
 UNKNOWN_SIGMA_M = 100.0
 """Standard deviation of camera positions that nothing but the block itself gives."""
+
+
+RTK_SIGMA_M = 0.3
+"""Positions that claim less are of a receiver whose errors do not drift."""
+ALIKE_ALTITUDES = 20
+"""Photos in a row whose altitudes a plain receiver gets wrong by about the same: it drifts over minutes."""
+
+
+def _with_drift(sigma: FloatArray) -> FloatArray:
+    """Standard deviations with which positions weigh, (n, 3): drifting altitudes are fewer than they seem.
+
+    Taken as independent they would tilt a block that its view directions hold level.
+    """
+    weighed = sigma.copy()
+    drifting = weighed[:, 2] > RTK_SIGMA_M
+    weighed[drifting, 2] *= np.sqrt(ALIKE_ALTITUDES)
+    return weighed
 
 
 def _placed_by_control(block: Block, control: ControlMarks) -> Block:

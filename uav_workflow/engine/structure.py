@@ -17,12 +17,12 @@ from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.engine.block import Block, ControlMarks
 from uav_workflow.engine.features import FeatureSettings, extract_features
 from uav_workflow.engine.ground_control import PointResidual, marks_in, residuals
-from uav_workflow.engine.mapping import map_incrementally
-from uav_workflow.engine.matching import MatchSettings, choose_pairs, match_pairs
+from uav_workflow.engine.mapping import MapSettings, map_photos
+from uav_workflow.engine.matching import MatchSettings, bridging_pairs, choose_pairs, match_pairs
 from uav_workflow.engine.priors import PositionPriors, camera_name, position_priors
 from uav_workflow.engine.rig import RigSettings, align_rig, placed_bands
 from uav_workflow.engine.self_calibration import Calibration, CalibrationSettings, self_calibrate
-from uav_workflow.engine.structure_facts import band_facts, block_facts
+from uav_workflow.engine.structure_facts import band_facts, block_facts, placement_findings
 from uav_workflow.errors import EngineError
 from uav_workflow.findings import Finding
 
@@ -36,9 +36,9 @@ class StructureSettings:
 
     features: FeatureSettings = field(default_factory=FeatureSettings)
     matching: MatchSettings = field(default_factory=MatchSettings)
+    mapping: MapSettings = field(default_factory=MapSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     rig: RigSettings = field(default_factory=RigSettings)
-    threads: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,8 @@ def reconstruct(
     cameras, shots = _primary_shots(calibration, placed)
     facts = block_facts(calibration, placed, len(captures))
     facts |= {
-        "other_blocks": list[Json](free.others),
+        "components": 1 + len(free.others),
+        "other_blocks": [list[Json](names) for names in free.others],
         "pairs": free.pairs,
         "pairs_verified": len(free.inliers),
         "inliers_per_pair": round(float(np.mean(free.inliers)), 1) if free.inliers else 0.0,
@@ -139,7 +140,9 @@ def reconstruct(
         missing=tuple(image.name for capture in captures for image in capture.images if image.name not in shots),
         facts=facts,
     )
-    return Structure(reconstruction=reconstruction, points=tuple(points), findings=calibration.findings)
+    lost = [capture.primary.name for capture in captures if capture.primary.name not in shots]
+    findings = (*calibration.findings, *placement_findings(lost, free.others, len(captures)))
+    return Structure(reconstruction=reconstruction, points=tuple(points), findings=findings)
 
 
 def _point_residuals(
@@ -168,7 +171,7 @@ class _FreeBlock:
     block: Block
     pairs: int
     inliers: list[int]
-    others: list[int]
+    others: list[list[str]]
 
 
 def _free_block(
@@ -189,21 +192,37 @@ def _free_block(
     )
     watch.stage("features")
     keys = {name: key for key, name in names.items()}
+    order = [keys[image.name] for image in images]
     pairs = choose_pairs(positions.xyz[:, :2], positions.known, settings.matching)
     inliers = match_pairs(
         database,
-        [keys[image.name] for image in images],
+        order,
         pairs,
         settings.matching,
         progress=lambda share: report(0.45 + 0.2 * share, "matching photos"),
     )
     watch.stage("matching")
-    block, others = map_incrementally(
-        database, work, threads=settings.threads, progress=lambda share: report(0.65 + 0.15 * share, "placing photos")
-    )
+
+    def placing(share: float) -> None:
+        report(0.65 + 0.15 * share, "placing photos")
+
+    block, others = map_photos(database, work, settings.mapping, progress=placing)
+    if others:
+        # blocks that lie side by side may have missed each other among the nearest neighbours
+        inside = set(block.names)
+        placed = np.array([key in inside for key in order])
+        bridges = sorted(set(bridging_pairs(positions.xyz[:, :2], placed, settings.matching)) - set(pairs))
+        if bridges:
+            inliers = match_pairs(database, order, bridges, settings.matching, progress=lambda share: None)
+            block, others = map_photos(database, work, settings.mapping, progress=lambda share: None)
     watch.stage("mapping")
     named = replace(block, names=[names[key] for key in block.names])
-    return _FreeBlock(block=named, pairs=len(pairs), inliers=inliers, others=others)
+    return _FreeBlock(
+        block=named,
+        pairs=len(pairs),
+        inliers=inliers,
+        others=[[names[key] for key in block_names] for block_names in others],
+    )
 
 
 def _by_camera(images: Sequence[BandImage]) -> list[list[BandImage]]:

@@ -12,6 +12,8 @@ from uav_workflow.domain.product import Json
 from uav_workflow.engine.priors import camera_name, focal_prior
 from uav_workflow.engine.rig_prior import RigBand
 from uav_workflow.engine.self_calibration import Calibration
+from uav_workflow.findings import Finding, warning
+from uav_workflow.flights.wording import listed
 
 
 def band_facts(band: RigBand) -> dict[str, Json]:
@@ -59,3 +61,31 @@ def block_facts(
         "adjustment_iterations": adjustment.iterations,
         "adjustment_converged": adjustment.converged,
     }
+
+
+def placement_findings(lost: Sequence[str], others: Sequence[Sequence[str]], total: int) -> list[Finding]:
+    """What has to be said of captures that are not in the block (`lost`), and of those that hold together elsewhere."""
+    findings = []
+    if others:
+        sizes = ", ".join(str(len(names)) for names in (range(total - len(lost)), *others))
+        findings.append(
+            warning(
+                "reconstruction-partial",
+                "images",
+                f"the photos fall into {1 + len(others)} blocks of {sizes} that share no ground that could be matched; "
+                f"only the largest is used, without {listed([name for names in others for name in names])}",
+                "fly the gap with 70 % forward and 60 % side overlap, or process the parts apart",
+            )
+        )
+    alone = sorted(set(lost) - {name for names in others for name in names})
+    if alone:
+        findings.append(
+            warning(
+                "photos-not-placed",
+                "images",
+                f"{len(alone)} of {total} captures could not be tied to the others ({listed(alone)}); the products do "
+                "without them",
+                "look whether they are blurred, show water or snow alone, or lie apart from the rest",
+            )
+        )
+    return findings

@@ -17,10 +17,11 @@ from uav_workflow.domain.flight import Band, BandImage, Capture, Position
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.domain.tags import Tags
 from uav_workflow.engine.features import read_gray
-from uav_workflow.engine.matching import MatchSettings, choose_pairs
+from uav_workflow.engine.matching import MatchSettings, bridging_pairs, choose_pairs
 from uav_workflow.engine.patches import match_patches
 from uav_workflow.engine.priors import camera_name, focal_prior, lens_prior, position_priors, utm_crs
 from uav_workflow.engine.reconstruction_io import read_reconstruction, write_reconstruction, write_shots
+from uav_workflow.engine.structure_facts import placement_findings
 from uav_workflow.errors import EngineError
 
 
@@ -105,6 +106,31 @@ def test_a_photo_without_position_meets_its_neighbours_in_time() -> None:
     known = np.isfinite(xy[:, 0])
     pairs = choose_pairs(xy, known, MatchSettings(all_pairs_up_to=5, neighbours=6))
     assert {(17, 20), (18, 20), (19, 20), (20, 21), (20, 22), (20, 23)} == {p for p in pairs if 20 in p}
+
+
+def test_photos_without_any_position_meet_all_others() -> None:
+    nowhere = np.full((30, 2), np.nan)
+    assert len(choose_pairs(nowhere, np.zeros(30, bool), MatchSettings(all_pairs_up_to=5))) == 30 * 29 // 2
+
+
+def test_photos_outside_a_block_meet_the_nearest_inside() -> None:
+    xy = np.column_stack([np.arange(10.0), np.zeros(10)])
+    xy[9] = np.nan
+    placed = np.arange(10) < 6
+    pairs = bridging_pairs(xy, placed, MatchSettings(neighbours=2))
+    assert pairs == [(4, 6), (4, 7), (4, 8), (5, 6), (5, 7), (5, 8)]
+    assert bridging_pairs(xy, np.zeros(10, bool), MatchSettings()) == []
+
+
+def test_what_is_not_in_the_block_is_said() -> None:
+    assert placement_findings([], [], 12) == []
+    partial, alone = placement_findings(["a", "b", "c"], [["a", "b"]], 12)
+    assert partial.code == "reconstruction-partial"
+    assert "2 blocks of 9, 2" in partial.message
+    assert "a, b" in partial.message
+    assert alone.code == "photos-not-placed"
+    assert "1 of 12 captures" in alone.message
+    assert "(c)" in alone.message
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
