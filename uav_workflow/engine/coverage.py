@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.engine.compiled import compiled
+from uav_workflow.engine.scratch import release, strips
 from uav_workflow.engine.sources import Source
 from uav_workflow.engine.views import Float32, Float64, View, project
 from uav_workflow.engine.visibility import HIDDEN, Lookout, tile_heights, view_cost
@@ -83,7 +84,10 @@ def survey(sources: Sequence[Source], lookout: Lookout, grid: Grid) -> Coverage:
     cells = grid.coarser(factor)
     halves = np.full((2 * cells.height, 2 * cells.width), np.nan, np.float32)
     corner = np.array([cells.x_min - lookout.offset[0], cells.y_max - lookout.offset[1], cells.pixel_m / 2])
-    tile_heights(lookout.relief.heights, lookout.relief.frame, corner, halves)
+    for strip in strips(halves.shape):
+        start = np.array([corner[0], corner[1] - strip.first * corner[2], corner[2]])
+        tile_heights(lookout.relief.heights, lookout.relief.frame, start, halves[strip.rows])
+        release(lookout.relief.heights)
     views = np.zeros(halves.shape, np.uint16)
     parts = []
     for source in sources:

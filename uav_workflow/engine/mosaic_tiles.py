@@ -15,6 +15,7 @@ from uav_workflow.engine.blending import mix
 from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.mosaic_plan import MosaicPlan
 from uav_workflow.engine.sampling import PhotoShelf, positions
+from uav_workflow.engine.scratch import release
 from uav_workflow.engine.sources import Source
 from uav_workflow.engine.views import Float32, Float64
 from uav_workflow.engine.visibility import HIDDEN, Lookout, offer, tile_heights
@@ -127,6 +128,7 @@ class TileMaker:
         heights = np.empty(window.shape, np.float32)
         relief = self._lookout.relief
         tile_heights(relief.heights, relief.frame, corner, heights)
+        release(relief.heights)
         return _Ground(wide.row, wide.col, corner, heights)
 
     def _chosen(self, ground: _Ground) -> _Choice:

@@ -99,15 +99,38 @@ def write_stats(project: Path, made: RunProducts) -> None:
         },
     }
     if made.mosaic is not None:
-        document["orthophoto_statistics"] = {
-            "bands": list[Json](made.mosaic.bands),
-            "covered_share": made.mosaic.covered_share,
-            "hidden_share": made.mosaic.hidden_share,
-            "sources": list[Json](made.mosaic.captures),
-        }
+        document["orthophoto_statistics"] = mosaic_statistics(made.mosaic)
     if made.terrain is not None:
         document["dtm_statistics"] = height_statistics(made.terrain)
     write_document(project / "odm_report" / "stats.json", document)
+
+
+def mosaic_statistics(mosaic: MosaicFacts) -> dict[str, Json]:
+    """What was found of the orthomosaic: bands, shares, steps across seams, and the shift of each band in pixels."""
+    shifts: dict[str, Json] = {
+        shift.band: {
+            "against": shift.against,
+            "tiles": shift.tiles,
+            "dx": shift.dx,
+            "dy": shift.dy,
+            "rms": shift.rms,
+            "p95": shift.largest,
+        }
+        for shift in mosaic.band_shifts
+    }
+    return {
+        "bands": list[Json](mosaic.bands),
+        "covered_share": mosaic.covered_share,
+        "hidden_share": mosaic.hidden_share,
+        "sources": list[Json](mosaic.captures),
+        "seam_steps": {
+            "across": mosaic.seams.across,
+            "inside": mosaic.seams.inside,
+            "excess": mosaic.seams.excess,
+            "pieces": mosaic.seams.pieces,
+        },
+        "band_shift_px": shifts,
+    }
 
 
 def gps_errors(reconstruction: Reconstruction, captures: Sequence[Capture]) -> dict[str, Json]:

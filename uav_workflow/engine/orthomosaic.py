@@ -16,21 +16,37 @@ from uav_workflow.engine.mosaic_plan import plan_mosaic
 from uav_workflow.engine.mosaic_tiles import TileMaker
 from uav_workflow.engine.mosaic_writer import tiled
 from uav_workflow.engine.photo_cache import LeastRecent, read_pixels
+from uav_workflow.engine.seam_steps import SeamSteps, seam_steps
 from uav_workflow.engine.sources import BandLayer, Source, sources_of
 from uav_workflow.engine.surface import Surface
 from uav_workflow.engine.visibility import DepthBuffer, Lookout, depth_buffer
+from uav_workflow.rasters.band_shift import BandShift, band_shifts
 
 TILE = 1024
 _NEAR = 4 * TILE
 Progress = Callable[[float], None]
 
-_PLAN_SHARE = 0.3
-"""Share of the time until the plan stands."""
+_PLAN_SHARE, _TILES_SHARE = 0.3, 0.65
+"""Shares of the time until the plan stands, and for the tiles; the rest goes to looking at what was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MosaicFacts:
-    """What was rendered: files, captures in the order of source_index.tif (index 1 is the first), shares."""
+    """What was rendered, and how it was found to be.
+
+    Attributes
+    ----------
+    captures : tuple of str
+        In the order of source_index.tif: index 1 is the first.
+    covered_share : float
+        Share of the grid that has content.
+    hidden_share : float
+        Share of that which no photo sees unhidden.
+    seams : SeamSteps
+        Steps across seams, in the mosaic's own values.
+    band_shifts : tuple of BandShift
+        Of every band against the reference band, pixels; empty for a picture.
+    """
 
     orthomosaic: Path
     source_index: Path
@@ -39,6 +55,8 @@ class MosaicFacts:
     bands: tuple[str, ...]
     covered_share: float
     hidden_share: float
+    seams: SeamSteps
+    band_shifts: tuple[BandShift, ...]
 
 
 def render_orthomosaic(
@@ -111,7 +129,7 @@ def render_orthomosaic(
                 colours.write(tile.values, window=window)
                 indexes.write(tile.source, 1, window=window)
                 counts.write(tile.views, 1, window=window)
-            report(_PLAN_SHARE + (1 - _PLAN_SHARE) * (k + 1) / len(blocks))
+            report(_PLAN_SHARE + _TILES_SHARE * (k + 1) / len(blocks))
     return MosaicFacts(
         orthomosaic=files[0],
         source_index=files[1],
@@ -120,6 +138,8 @@ def render_orthomosaic(
         bands=names,
         covered_share=covered / (grid.width * grid.height),
         hidden_share=hidden / max(covered, 1),
+        seams=seam_steps(files[0], files[1]),
+        band_shifts=tuple(band_shifts(files[0])) if len(bands) > 1 else (),
     )
 
 

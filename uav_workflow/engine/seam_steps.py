@@ -70,6 +70,8 @@ def seam_steps(orthomosaic: Path, source_index: Path) -> SeamSteps:
             source = indexes.read(1, window=window).astype(np.int32)
             if source.max() == 0:
                 continue
+            if (source[source > 0] == source.max()).all():
+                continue
             bands = list(range(1, colours.count))
             grey = colours.read(bands, window=window, out_dtype="float32").mean(axis=0)
             for turned in (False, True):
@@ -92,47 +94,31 @@ def _windows(height: int, width: int) -> Iterator[Window]:
 
 def _pieces(grey: Float32, source: Int32) -> tuple[list[float], list[float]]:
     """Steps between columns: of every piece of seam, and of the lines `2 * _REACH` pixels to its left and right."""
-    columns = source.shape[1]
-    count = columns - 2 * _REACH + 1
-    if count <= 4 * _REACH:
-        return [], []
-    left, left_same = _strip(grey, source, 0, count)
-    right, right_same = _strip(grey, source, _REACH + _GAP, count)
-    a, b = source[:, :count], source[:, 2 * _REACH - 1 : 2 * _REACH - 1 + count]
-    pure = left_same & right_same & (a > 0) & (b > 0) & np.isfinite(left + right)
-    seam = pure & (a != b)
-    over = _means(seam, right - left, a, b)
-    within = []
-    for shift in (-2 * _REACH, 2 * _REACH):
-        beside = np.zeros_like(seam)
-        if shift < 0:
-            beside[:, :shift] = seam[:, -shift:]
-        else:
-            beside[:, shift:] = seam[:, :-shift]
-        within += _means(beside & pure & (a == b), right - left, a, b)
-    return over, within
+    seam = (source[:, :-1] != source[:, 1:]) & (source[:, :-1] > 0) & (source[:, 1:] > 0)
+    rows, columns = np.nonzero(seam)
+    over = _means(grey, source, rows, columns)
+    beside = [_means(grey, source, rows, columns + shift, within=True) for shift in (-2 * _REACH, 2 * _REACH)]
+    return over, [step for steps in beside for step in steps]
 
 
-def _strip(grey: Float32, source: Int32, first: int, count: int) -> tuple[Float32, NDArray[np.bool_]]:
-    """Means of `_SIDE` pixels from column ``first`` on, and whether all of them have one source."""
-    total = np.zeros((len(grey), count), np.float32)
-    same: NDArray[np.bool_] = np.ones((len(grey), count), np.bool_)
-    start = source[:, first : first + count]
-    for k in range(_SIDE):
-        total += grey[:, first + k : first + k + count]
-        same &= source[:, first + k : first + k + count] == start
-    return np.asarray(total / _SIDE, np.float32), same
-
-
-def _means(chosen: NDArray[np.bool_], step: Float32, a: Int32, b: Int32) -> list[float]:
-    """Absolute mean step of each piece: same pair of sources, same square."""
-    rows, columns = np.nonzero(chosen)
-    if not len(rows):
+def _means(
+    grey: Float32, source: Int32, rows: NDArray[np.int64], columns: NDArray[np.int64], *, within: bool = False
+) -> list[float]:
+    """Absolute mean step of each piece of a line between columns: same pair of sources, same square."""
+    fits = (columns >= _REACH - 1) & (columns + _REACH < source.shape[1])
+    rows, columns = rows[fits], columns[fits]
+    strip = np.arange(_SIDE)
+    left = columns[:, None] - _REACH + 1 + strip
+    right = columns[:, None] + _GAP + 1 + strip
+    a, b = source[rows[:, None], left], source[rows[:, None], right]
+    pure = (a == a[:, :1]).all(axis=1) & (b == b[:, :1]).all(axis=1) & (a[:, 0] > 0) & (b[:, 0] > 0)
+    pure &= (a[:, 0] == b[:, 0]) == within
+    step = grey[rows[:, None], right].mean(axis=1) - grey[rows[:, None], left].mean(axis=1)
+    pure &= np.isfinite(step)
+    if not pure.any():
         return []
-    keys = np.stack([a[chosen], b[chosen], rows // _PIECE, columns // _PIECE], axis=1)
-    _, piece = np.unique(keys, axis=0, return_inverse=True)
-    piece = piece.ravel()
-    # the same row is met at several columns while the seam lies in the gap: rows tell the length
-    length = np.bincount(np.unique(piece * (rows.max() + 1) + rows) // (rows.max() + 1), minlength=piece.max() + 1)
-    mean = np.bincount(piece, step[chosen]) / np.bincount(piece)
+    keys = np.stack([a[:, 0], b[:, 0], rows // _PIECE, columns // _PIECE], axis=1)[pure]
+    piece = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+    length = np.bincount(piece)
+    mean = np.bincount(piece, step[pure]) / length
     return [float(value) for value in np.abs(mean)[length >= _FEWEST]]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.heightmap import HeightMap, height_at
+from uav_workflow.engine.scratch import release
 from uav_workflow.engine.views import Float32, Float64, View, project
 
 HIDDEN = 10.0
@@ -62,6 +63,7 @@ def depth_buffer(view: View, relief: HeightMap) -> DepthBuffer:
     depths = np.full((rows, columns), np.inf, np.float32)
     frame = np.array([relief.x0 + col * relief.cell, relief.y0 - row * relief.cell, relief.cell])
     _splat(depths, step, relief.heights[row:row_end, col:col_end], frame, view.packed)
+    release(relief.heights)
     return DepthBuffer(depths, step)
 
 

@@ -15,7 +15,8 @@ from rasterio.enums import ColorInterp
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Reconstruction
-from uav_workflow.engine.orthomosaic import render_orthomosaic
+from uav_workflow.engine.odm_report import mosaic_statistics
+from uav_workflow.engine.orthomosaic import MosaicFacts, render_orthomosaic
 from uav_workflow.engine.point_cloud import write_cloud
 from uav_workflow.engine.seam_steps import seam_steps
 from uav_workflow.engine.sources import BandLayer
@@ -147,7 +148,7 @@ def test_source_and_views_lie_beside_it(picture: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def rig(scene: Scene, surface: Surface, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
+def rig(scene: Scene, surface: Surface, tmp_path_factory: pytest.TempPathFactory) -> MosaicFacts:
     folder = tmp_path_factory.mktemp("rig")
     bands, cameras, shots, points = [], {}, [], np.empty((0, 3))
     for k, name in enumerate(("green", "nir")):
@@ -160,12 +161,27 @@ def rig(scene: Scene, surface: Surface, tmp_path_factory: pytest.TempPathFactory
         shots += part.shots
         points = part.points
     whole = Reconstruction(crs="EPSG:32632", offset=OFFSET, cameras=cameras, shots=tuple(shots), points=points)
-    out = folder / "orthomosaic.tif"
-    return out, render_orthomosaic(whole, bands, surface, GRID, out).captures
+    return render_orthomosaic(whole, bands, surface, GRID, folder / "orthomosaic.tif")
 
 
-def test_rig_values_are_samples_of_one_capture(rig: tuple[Path, tuple[str, ...]], scene: Scene) -> None:
-    out, captures = rig
+def test_bands_of_a_rig_lie_on_each_other(rig: MosaicFacts) -> None:
+    assert [shift.band for shift in rig.band_shifts] == ["nir"]
+    assert rig.band_shifts[0].tiles >= 6
+    assert rig.band_shifts[0].rms < 0.2
+    found = mosaic_statistics(rig)["band_shift_px"]
+    assert isinstance(found, dict)
+    assert found["nir"] == {
+        "against": "green",
+        "tiles": rig.band_shifts[0].tiles,
+        "dx": rig.band_shifts[0].dx,
+        "dy": rig.band_shifts[0].dy,
+        "rms": rig.band_shifts[0].rms,
+        "p95": rig.band_shifts[0].largest,
+    }
+
+
+def test_rig_values_are_samples_of_one_capture(rig: MosaicFacts, scene: Scene) -> None:
+    out, captures = rig.orthomosaic, rig.captures
     with rasterio.open(out) as dataset:
         assert dataset.descriptions == ("green", "nir", "alpha")
         assert dataset.dtypes == ("uint16",) * 3
@@ -183,8 +199,8 @@ def test_rig_values_are_samples_of_one_capture(rig: tuple[Path, tuple[str, ...]]
     assert (green[alpha == 0] == 0).all()
 
 
-def test_ground_behind_a_wall_comes_from_a_photo_that_sees_it(rig: tuple[Path, tuple[str, ...]], scene: Scene) -> None:
-    out, _ = rig
+def test_ground_behind_a_wall_comes_from_a_photo_that_sees_it(rig: MosaicFacts, scene: Scene) -> None:
+    out = rig.orthomosaic
     with rasterio.open(out) as dataset:
         green, _, alpha = dataset.read().astype(float)
     roof = standing(scene) > 2.5
@@ -203,7 +219,7 @@ def test_tiles_do_not_show(kind: str, scene: Scene, surface: Surface, request: p
     import uav_workflow.engine.orthomosaic as room
 
     out: Path = request.getfixturevalue("tmp_path")
-    made: Path = request.getfixturevalue("picture") if kind == "rgb" else request.getfixturevalue("rig")[0]
+    made: Path = request.getfixturevalue("picture") if kind == "rgb" else request.getfixturevalue("rig").orthomosaic
     reconstruction, paths = nadir_block(
         scene, made.parent, lens=camera(kind), suffix="" if kind == "rgb" else f"_{kind}"
     )
