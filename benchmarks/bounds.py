@@ -20,7 +20,7 @@ class Bound:
     Attributes
     ----------
     low, high : float or None
-        What every flight has to keep; both None: printed for information.
+        What every flight has to keep, `high` in size whatever the sign; both None: printed for information.
     over : str or None
         Name of another figure: the row is the RMS of the one over the flights, divided by the RMS of the other.
     of : tuple of str
@@ -39,7 +39,7 @@ class Bound:
         """NaN reaches nothing."""
         if self.low is None and self.high is None:
             return False
-        return not ((self.low is None or value >= self.low) and (self.high is None or value <= self.high))
+        return not ((self.low is None or value >= self.low) and (self.high is None or abs(value) <= self.high))
 
     def says(self) -> str:
         """The bound in words."""

@@ -29,7 +29,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def measure_flights(
-    scenarios: Sequence[Scenario], keep: Path, *, jobs: int = 1, again: bool = False, say: Say = print
+    scenarios: Sequence[Scenario],
+    keep: Path,
+    *,
+    jobs: int = 1,
+    again: bool = False,
+    drop: bool = False,
+    say: Say = print,
 ) -> dict[str, Figures]:
     """Fly, process and score; name of the flight -> figures. Results are remembered in ``keep`` by the code's digest.
 
@@ -37,10 +43,15 @@ def measure_flights(
     ----------
     again : bool
         Process and score anew what is remembered; photos are never taken twice.
+    drop : bool
+        Remove the products once they are scored.
     """
 
     def one(scenario: Scenario) -> tuple[str, Figures]:
-        return scenario.name, _remembered(scenario, keep, again, say)
+        figures = _remembered(scenario, keep, again, say)
+        if drop:
+            shutil.rmtree(keep / "projects" / scenario.name, ignore_errors=True)
+        return scenario.name, figures
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         return dict(pool.map(one, scenarios))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+HEAD = "| what | value | bound | verdict |\n|---|---|---|---|"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +25,15 @@ class Figure:
             return False
         return not (self.value >= self.bound if self.at_least else self.value <= self.bound)
 
+    def to_markdown(self) -> str:
+        """Row of a table."""
+        sign = ">=" if self.at_least else "<="
+        bound = "" if self.bound is None else f"{sign} {self.bound:g}"
+        verdict = "" if self.bound is None else "missed" if self.missed else "reached"
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        return f"| {self.what} | {self.value:.4g}{unit} | {bound} | {verdict} |"
 
-def as_markdown(figures: Sequence[Figure], seed: int, revision: str) -> str:
-    """Return the table."""
-    lines = [
-        "# Measured figures",
-        "",
-        f"Made by `make bench` at revision {revision}, seed {seed}, {os.cpu_count()} cores, {platform.machine()}.",
-        "",
-        "| what | value | bound | verdict |",
-        "|---|---|---|---|",
-    ]
-    for figure in figures:
-        sign = ">=" if figure.at_least else "<="
-        bound = "" if figure.bound is None else f"{sign} {figure.bound:g}"
-        verdict = "" if figure.bound is None else "missed" if figure.missed else "reached"
-        unit = "" if figure.unit == "1" else f" {figure.unit}"
-        lines.append(f"| {figure.what} | {figure.value:.4g}{unit} | {bound} | {verdict} |")
-    return "\n".join(lines) + "\n"
+
+def as_table(figures: Sequence[Figure]) -> str:
+    """Head and rows."""
+    return "\n".join([HEAD, *(figure.to_markdown() for figure in figures)])

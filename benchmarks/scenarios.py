@@ -67,6 +67,10 @@ class Scenario:
         size = size or self.options.image_size
         return replace(self, options=replace(self.options, captures=captures, image_size=size))
 
+    def with_texel(self, texel_m: float) -> Scenario:
+        """The same over a coarser scene."""
+        return replace(self, options=replace(self.options, texel_m=texel_m))
+
 
 def scenario(scene: str, sensor: str, seed: int, *, variant: str = "gps", sky: str | None = None) -> Scenario:
     """One flight; the three skies take turns over the seeds unless one is named.
