@@ -117,9 +117,9 @@ class Line:
     def to_markdown(self, group: str) -> str:
         """One row of the table."""
         bound = self.bound
-        verdict = (
-            "" if not bound.says() else "reached" if not self.missed else f"missed by {self.missed} of {self.count}"
-        )
+        verdict = f"missed by {self.missed} of {self.count}" if self.missed else f"reached by {self.count}"
+        if not bound.says():
+            verdict = ""
         unit = "" if bound.unit == "1" else f" {bound.unit}"
         worst = "" if self.count == 1 else f"{self.worst:.3g}"
         return f"| {group} | {bound.what} | {self.median:.3g}{unit} | {worst} | {bound.says()} | {verdict} |"

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--captures", type=int, default=CAPTURES)
     parser.add_argument("--size", help="pixels of a photo, as 1600x1200; the scenario's own when absent")
+    parser.add_argument("--altitude-drift", type=float, help="of the tagged altitude over the flight, m")
     parser.add_argument("--sky", choices=SKIES, help="one for all; by turns when absent")
     parser.add_argument("--keep", type=Path, help="folder where flights, projects and figures stay and are found again")
     parser.add_argument("--again", action="store_true", help="process and score anew what is remembered")
@@ -34,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write("seeds from 1000 up are for `make bench` alone; develop on smaller ones\n")
         return 2
     chosen = scenarios(arguments.scene, arguments.sensor, arguments.seeds, arguments.variant, arguments.sky)
-    chosen = [each.larger(arguments.captures, _size(arguments.size)) for each in chosen]
+    size, drift = _size(arguments.size), arguments.altitude_drift
+    chosen = [each.but(captures=arguments.captures, image_size=size, altitude_drift_m=drift) for each in chosen]
     with tempfile.TemporaryDirectory() as scratch:
         keep = (arguments.keep or Path(scratch)).resolve()
         measured = measure_flights(chosen, keep, jobs=arguments.jobs, again=arguments.again, say=_say)

@@ -27,8 +27,8 @@ MOST_MIB = 3072.0
 
 def scale_scenario(scene: str, seed: int, captures: int) -> Scenario:
     """A flight of 2 MP photos; the scene is coarser where much of it is flown over."""
-    flight = scenario(scene, "rgb", seed).larger(captures, SIZE)
-    return flight if captures <= min(COUNTS) else flight.with_texel(COARSE_TEXEL_M)
+    coarse = COARSE_TEXEL_M if captures > min(COUNTS) else None
+    return scenario(scene, "rgb", seed).but(captures=captures, image_size=SIZE, texel_m=coarse)
 
 
 def measure_scale(keep: Path, seed: int, counts: Sequence[int] = COUNTS, side: int = SIDE) -> list[Figure]:

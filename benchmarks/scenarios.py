@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from uav_workflow.simulation.options import SCENERIES, SimulationOptions
 from uav_workflow.simulation.sky import Sky
@@ -62,14 +63,10 @@ class Scenario:
         wanted: dict[str, object] = {"dsm": True, "dtm": True, "orthophoto-resolution": gsd, "dem-resolution": 2 * gsd}
         return wanted if self.variant == "gps" else {**wanted, "skip-orthophoto": True}
 
-    def larger(self, captures: int, size: tuple[int, int] | None = None) -> Scenario:
-        """The same over more ground, the size of its photos kept when absent."""
-        size = size or self.options.image_size
-        return replace(self, options=replace(self.options, captures=captures, image_size=size))
-
-    def with_texel(self, texel_m: float) -> Scenario:
-        """The same over a coarser scene."""
-        return replace(self, options=replace(self.options, texel_m=texel_m))
+    def but(self, **changes: Any) -> Scenario:
+        """The same with other options of the flight; None changes nothing."""
+        wanted = {name: value for name, value in changes.items() if value is not None}
+        return replace(self, options=replace(self.options, **wanted))
 
 
 def scenario(scene: str, sensor: str, seed: int, *, variant: str = "gps", sky: str | None = None) -> Scenario:

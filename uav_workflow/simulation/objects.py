@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from uav_workflow.simulation.materials import INDEX
 from uav_workflow.simulation.terrain import Terrain
 
-CELL_M = 28.0
-"""Side of the cells that have a random stream of their own."""
+CELL_M = 32.0
+"""Side of the cells that have a random stream of their own; each has one box."""
 REACH_M = 9.0
 """No object reaches further than this from its centre."""
-SHRUBS, TREES, BOULDERS = 30, 1.5, 5
+WALLS, SHRUBS, TREES, BOULDERS = 0.4, 26, 0.8, 4
 """Mean numbers in a cell."""
 HIGHEST_M = 5.8
 
@@ -62,7 +62,7 @@ def cell_objects(column: int, row: int, terrain: Terrain) -> NDArray[np.void]:
     rng = np.random.default_rng((terrain.seed, 61, column + 5000, row + 5000))
     parts = [
         _scatter(rng, 1, Form.BOX),
-        _scatter(rng, int(rng.uniform() < 0.5), Form.WALL),
+        _scatter(rng, int(rng.uniform() < WALLS), Form.WALL),
         _scatter(rng, rng.poisson(TREES), Form.TREE),
         _scatter(rng, rng.poisson(SHRUBS), Form.SHRUB),
         _scatter(rng, rng.poisson(BOULDERS), Form.BOULDER),
