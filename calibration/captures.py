@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.image_file import read_picture, write_picture
-from calibration.plan import CalibrationPlan, plan_calibration
-from calibration.response import BoolArray, response
+from calibration.image_file import PictureFile, read_picture, write_picture
+from calibration.plan import CalibrationPlan, Pictures, plan_calibration
+from calibration.response import BoolArray, response, temperature
 from calibration.settings import CalibrationSettings
 from calibration.verdicts import findings_of
-from uav_workflow.domain.flight import BandImage, Capture, Flight
+from uav_workflow.domain.flight import BandImage, Capture
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.domain.quality import Gate
 from uav_workflow.errors import CalibrationError
@@ -26,6 +26,7 @@ from uav_workflow.findings import Finding, warning
 Progress = Callable[[float, str], None]
 
 MASKS = "invalid"
+DOCUMENT = "calibration.json"
 _MOST_BROKEN = 0.1
 _SENSIBLE = (-0.02, 1.2)
 
@@ -35,21 +36,39 @@ class _Written:
     """What one picture became."""
 
     image: BandImage
-    divisor: float
     mean: float
     saturated: float
     out_of_range: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What is done with every picture."""
+
+    plan: CalibrationPlan
+    out: Path
+    settings: CalibrationSettings
+    alone: bool
+
+    @property
+    def captures(self) -> tuple[Capture, ...]:
+        """What becomes or stays whole together: a node drops captures that miss a band."""
+        if not self.alone:
+            return self.plan.captures
+        shown = (image for c in (*self.plan.captures, *self.plan.panel_pictures) for image in c.images)
+        return tuple(Capture(capture_id=image.name, images=(image,)) for image in (*shown, *self.plan.thermal))
+
+
 def calibrate_captures(
-    flight: Flight,
+    flight: Pictures,
     out: Path,
     *,
     settings: CalibrationSettings | None = None,
     workers: int = 2,
     progress: Progress | None = None,
+    alone: bool = False,
 ) -> Made:
-    """Turn every survey capture of a multispectral flight into reflectance pictures.
+    """Turn the captures of a multispectral flight into reflectance pictures.
 
     Writes ``out/<image name>`` (float32, finite, 0 to ``settings.cap``, time, position and band tags kept, radiometric
     tags gone), ``out/invalid/<image name>.png`` for pictures with saturated or defective pixels (white; such a
@@ -58,7 +77,7 @@ def calibrate_captures(
 
     Parameters
     ----------
-    flight : Flight
+    flight : Flight, or any captures of one camera
     out : Path
         A folder; created.
     settings : CalibrationSettings, optional
@@ -66,6 +85,9 @@ def calibrate_captures(
         Captures at a time; memory is about 20 MiB each, whatever the flight's length.
     progress : callable, optional
         Told the fraction done and a text.
+    alone : bool
+        For people, not for a node: panel pictures too, thermal ones in degrees Celsius, all tags kept, and a picture
+        that can't be read costs itself alone.
 
     Returns
     -------
@@ -75,81 +97,85 @@ def calibrate_captures(
     Raises
     ------
     CalibrationError
-        As `plan_calibration`, or more than a tenth of the captures can't be read.
+        As `plan_calibration`, or more than a tenth of the captures (alone: all of them) can't be read.
     """
     chosen = settings or CalibrationSettings()
     tell = progress or (lambda fraction, text: None)
     tell(0.0, "looking for calibration panels")
-    plan = plan_calibration(flight, chosen)
-    rows, broken = _calibrate_all(plan, out, chosen, workers, tell)
+    plan = plan_calibration(flight, chosen, panels_alone=alone)
+    rows, broken = _calibrate_all(_Work(plan=plan, out=out, settings=chosen, alone=alone), workers, tell)
     gates = (*plan.gates, *_picture_gates(plan, rows, chosen))
     document = _document(flight, plan, rows, gates, chosen)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "calibration.json").write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
+    (out / DOCUMENT).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
     facts: dict[str, Json] = {key: document[key] for key in ("quantity", "bands", "panel_captures", "gates")}
     facts["images"] = len(rows)
     return Made(findings=(*findings_of(plan, gates), *broken), facts=facts)
 
 
-def _calibrate_all(
-    plan: CalibrationPlan, out: Path, settings: CalibrationSettings, workers: int, tell: Progress
-) -> tuple[list[_Written], list[Finding]]:
+def _calibrate_all(work: _Work, workers: int, tell: Progress) -> tuple[list[_Written], list[Finding]]:
     """Every capture of a plan; threads, because reading, arithmetic and writing all free the interpreter."""
     rows: list[_Written] = []
     broken: list[Finding] = []
-    total = len(plan.captures)
+    captures = work.captures
+    total = len(captures)
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        work = partial(_calibrate_capture, plan=plan, out=out, settings=settings)
-        for done, result in enumerate(pool.map(work, plan.captures), start=1):
+        for done, result in enumerate(pool.map(partial(_calibrate_capture, work=work), captures), start=1):
             if isinstance(result, Finding):
                 broken.append(result)
             else:
                 rows += result
             if done % 10 == 0 or done == total:
                 tell(0.1 + 0.9 * done / total, f"calibrating captures: {done} of {total}")
-    if len(broken) > _MOST_BROKEN * total:
+    if len(broken) > _MOST_BROKEN * total and not (work.alone and rows):
         raise CalibrationError(f"{len(broken)} of {total} captures can't be calibrated; the first: {broken[0].message}")
     return rows, broken
 
 
-def _calibrate_capture(
-    capture: Capture, *, plan: CalibrationPlan, out: Path, settings: CalibrationSettings
-) -> list[_Written] | Finding:
-    """All bands of one capture or none: a node drops captures that miss a band."""
+def _calibrate_capture(capture: Capture, *, work: _Work) -> list[_Written] | Finding:
+    """All bands of one capture or none."""
     written: list[_Written] = []
     try:
         for image in capture.images:
-            written.append(_calibrate_image(image, plan, out, settings))  # noqa: PERF401 - kept for the clean-up
+            written.append(_calibrate_image(image, work))  # noqa: PERF401 - kept for the clean-up
     except CalibrationError as exc:
         for row in written:
-            (out / row.image.name).unlink(missing_ok=True)
-            _mask_path(out, row.image).unlink(missing_ok=True)
+            (work.out / row.image.name).unlink(missing_ok=True)
+            _mask_path(work.out, row.image).unlink(missing_ok=True)
         return warning("capture-not-calibrated", capture.capture_id, str(exc), "copy its pictures again from the card")
     return written
 
 
-def _calibrate_image(image: BandImage, plan: CalibrationPlan, out: Path, settings: CalibrationSettings) -> _Written:
+def _calibrate_image(image: BandImage, work: _Work) -> _Written:
     picture = read_picture(image.path)
     if picture.dn.shape != (image.height, image.width):
         raise CalibrationError(f"{image.name}: its size changed since the flight was read")
+    if image.band.name in work.plan.model.thermal.bands:
+        return _write_temperature(image, picture, work)
+    out, plan = work.out, work.plan
     divisor = plan.divisor(image)
     own = response(plan.model, image)
     values, invalid = replace(own, scale=own.scale / divisor).apply(picture.dn)
     sample = values[::3, ::3]  # an odd step meets every column and row parity of the sensor's read-out
     mean = float(sample.mean(dtype=np.float64))
     outside = np.count_nonzero(sample < _SENSIBLE[0]) + np.count_nonzero(sample > _SENSIBLE[1])
-    np.clip(values, 0.0, settings.cap, out=values)
+    np.clip(values, 0.0, work.settings.cap, out=values)
     quantity = "relative" if plan.light[image.band.name].relative else "reflectance"
-    write_picture(out / image.name, values, picture, quantity)
+    write_picture(out / image.name, values, picture, quantity, neutral=not work.alone)
     if invalid.any():
         _write_mask(_mask_path(out, image), invalid)
     return _Written(
         image=image,
-        divisor=divisor,
         mean=mean,
         saturated=float(invalid.mean()),
         out_of_range=outside / sample.size,
     )
+
+
+def _write_temperature(image: BandImage, picture: PictureFile, work: _Work) -> _Written:
+    celsius = temperature(work.plan.model, picture.dn)
+    write_picture(work.out / image.name, celsius, picture, "celsius", neutral=not work.alone)
+    return _Written(image=image, mean=float(celsius.mean(dtype=np.float64)), saturated=0.0, out_of_range=0.0)
 
 
 def _mask_path(out: Path, image: BandImage) -> Path:
@@ -184,7 +210,7 @@ def _picture_gates(plan: CalibrationPlan, rows: Sequence[_Written], settings: Ca
 
 
 def _document(
-    flight: Flight,
+    flight: Pictures,
     plan: CalibrationPlan,
     rows: Sequence[_Written],
     gates: Sequence[Gate],
@@ -213,11 +239,11 @@ def _document(
 
 
 def _image_json(row: _Written, plan: CalibrationPlan) -> dict[str, Json]:
-    irradiance = plan.light[row.image.band.name].irradiance.get(row.image.name)
-    return {
-        "band": row.image.band.name,
-        "irradiance": irradiance,
-        "mean": row.mean if math.isfinite(row.mean) else None,
+    facts: dict[str, Json] = {"band": row.image.band.name, "mean": row.mean if math.isfinite(row.mean) else None}
+    if row.image.band.name in plan.model.thermal.bands:
+        return facts | {"quantity": "celsius"}
+    return facts | {
+        "irradiance": plan.light[row.image.band.name].irradiance.get(row.image.name),
         "saturated": row.saturated,
         "exposure_s": plan.model.exposure_s(row.image),
         "gain": plan.model.gain_of(row.image),

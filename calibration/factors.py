@@ -37,7 +37,7 @@ class BandIllumination:
     basis : str
         ``panel and sun sensor``, ``panel``, ``sun sensor`` or ``none``.
     irradiance : mapping
-        Survey image to horizontal irradiance; empty when basis is ``none``.
+        Image, of the survey or of a panel, to horizontal irradiance; empty when basis is ``none``.
     visits : tuple of (seconds, factor)
         Visits to the panel: factor panel / sun sensor, or panel irradiance over sin(elevation) without a sensor.
     uncertainty : mapping
@@ -77,7 +77,7 @@ def illuminate(
     model: RadiometricModel,
     settings: CalibrationSettings,
 ) -> BandIllumination:
-    """Irradiance of one band at every survey picture.
+    """Irradiance of one band at every picture.
 
     The factor ``f = E_panel / E_sensor`` runs linearly in time between visits to the panel and stays constant outside:
     it drifts by a few per cent where either alone drifts by ten. Without a sensor the panel's irradiance over the sine
@@ -88,7 +88,8 @@ def illuminate(
     images : sequence of BandImage
         Survey pictures of one band; at least one.
     panel_images : sequence of BandImage
-        Pictures of the same band the readings are from.
+        Pictures of the same band from panel captures, those of the readings among them; they don't shape the line of
+        the sun sensor, which may be shaded there.
     readings : sequence of PanelReading
         Of this band.
 
@@ -99,27 +100,28 @@ def illuminate(
     """
     band = images[0].band.name
     usable = _usable(band, readings, settings)
-    images_of = {image.name: image for image in panel_images}
-    together = [*images, *(images_of[reading.image] for reading in usable)]
+    together = [*images, *panel_images]
+    place_of = {image.name: place for place, image in enumerate(together)}
     moments = Moments.of(together)
     sensor = _sensor_of(together, len(images), moments, model, settings)
     gates = [*_panel_gates(band, readings, settings), *_sensor_gates(band, sensor, settings)]
     if not usable and sensor is None:
         return BandIllumination(band=band, basis=RELATIVE, relative=True, gates=tuple(gates))
     base = sensor.irradiance if sensor is not None else moments.scale
-    factor = np.ones(len(images))
+    factor = np.ones(len(together))
     visits: tuple[tuple[float, float], ...] = ()
     basis = SUN_SENSOR
     if usable:
         basis = BOTH if sensor is not None else PANEL
-        at_panel = np.array([reading.irradiance for reading in usable]) / base[len(images) :]
-        factor, visits = _interpolated(moments.seconds, at_panel, len(images))
+        places = [place_of[reading.image] for reading in usable]
+        at_panel = np.array([reading.irradiance for reading in usable]) / base[places]
+        factor, visits = _interpolated(moments.seconds, at_panel, places, len(images))
         gates += _factor_gates(band, visits, basis, model, settings)
-    values = factor * base[: len(images)]
+    values = factor * base
     return BandIllumination(
         band=band,
         basis=basis,
-        irradiance={image.name: float(value) for image, value in zip(images, values, strict=True)},
+        irradiance={image.name: float(value) for image, value in zip(together, values, strict=True)},
         visits=visits,
         uncertainty={} if _stays_relative(basis, model) else _uncertainty(basis, usable, visits, sensor),
         relative=_stays_relative(basis, model),
@@ -168,20 +170,20 @@ def _usable(band: str, readings: Sequence[PanelReading], settings: CalibrationSe
 
 
 def _interpolated(
-    seconds: FloatArray, at_panel: FloatArray, pictures: int
+    seconds: FloatArray, at_panel: FloatArray, places: Sequence[int], pictures: int
 ) -> tuple[FloatArray, tuple[tuple[float, float], ...]]:
-    """Factor at the first ``pictures`` moments from the panel readings at the others.
+    """Factor at every moment from the panel readings at some; the first ``pictures`` moments are the survey's.
 
     Readings with no survey picture between them are one visit to the panel and are averaged.
     """
     if not np.isfinite(seconds).all():
-        return np.full(pictures, at_panel.mean()), ((math.nan, float(at_panel.mean())),)
-    times = seconds[pictures:]
+        return np.full(len(seconds), at_panel.mean()), ((math.nan, float(at_panel.mean())),)
+    times = seconds[list(places)]
     flown = np.searchsorted(np.sort(seconds[:pictures]), times)
     groups = [flown == number for number in np.unique(flown)]
     visits = tuple((float(times[group].mean()), float(at_panel[group].mean())) for group in groups)
     moments, factors = zip(*visits, strict=True)
-    return np.interp(seconds[:pictures], moments, factors), visits
+    return np.interp(seconds, moments, factors), visits
 
 
 def _uncertainty(

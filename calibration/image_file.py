@@ -24,8 +24,15 @@ _EXIF_IFD, _GPS_IFD, _XMP = 34665, 34853, 700
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _KEPT_MAIN = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33432, 50735, 50827}
 """Description, make, model, orientation, resolution, firmware, time, artist, copyright, serial, original name."""
-_DROPPED_EXIF = {0x829A, 0x8827, 0x8830, 0x8832, 0x8833, 0x9201, 0x9203, 0x9204, 0x927C, 0xA005}
-"""Exposure time, sensitivities, APEX exposure, and blocks whose offsets would no longer hold (maker note)."""
+_OF_THE_CODING = {
+    *(254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 322, 323, 324, 325, 330, 338, 339, 340),
+    *(341, 347, 50713, 50714, 50715, 50716, 50717, 50829, 50830, _EXIF_IFD, _GPS_IFD, _XMP),
+}
+"""Main-directory tags that speak of the stored numbers (layout, compression, black and white level) or point on."""
+_OFFSETS_INSIDE = {0x927C, 0xA005}
+"""Blocks whose offsets would no longer hold: maker note, interoperability."""
+_DROPPED_EXIF = _OFFSETS_INSIDE | {0x829A, 0x8827, 0x8830, 0x8832, 0x8833, 0x9201, 0x9203, 0x9204}
+"""Exposure time, sensitivities and APEX exposure besides."""
 _RADIOMETRIC = re.compile(
     r"BlackCurrent|BandSensitivity|BandGain|Vignetting.*|RadiometricCalibration|DarkRowValue|Irradiance.*|SunSensor.*"
     r"|SensorModel|SensorGain.*|InvalidPixel|CalibrationMeasurement|CalibrationPicture|CalibrationTarget.*|Albedo"
@@ -89,18 +96,22 @@ def read_picture(path: Path) -> PictureFile:
     return PictureFile(dn=dn, order=order, main=main, exif=sub[_EXIF_IFD], gps=sub[_GPS_IFD])
 
 
-def write_picture(path: Path, values: NDArray[np.float32], source: PictureFile, quantity: str) -> None:
-    """Write a float32 TIFF with the source's time, position and band tags, its radiometric tags left out.
+def write_picture(
+    path: Path, values: NDArray[np.float32], source: PictureFile, quantity: str, *, neutral: bool = True
+) -> None:
+    """Write a float32 TIFF with the source's tags and an XMP property that says what the numbers are.
 
-    The node that gets the picture must not calibrate it again, so black level, vignetting, exposure, gain and
-    irradiance are gone and the XMP says what the numbers are. Appears under its name by rename.
+    Appears under its name by rename.
 
     Parameters
     ----------
     values : float32 (height, width)
         Finite: feature detectors stretch each picture to its extremes.
     quantity : str
-        ``reflectance`` or ``relative``.
+        ``reflectance``, ``relative`` or ``celsius``.
+    neutral : bool
+        Leave out what tells how to calibrate (black level, vignetting, exposure, gain, irradiance): a node that gets
+        the picture must not do it again. Else everything but the black and white level of the numbers is kept.
 
     Raises
     ------
@@ -110,13 +121,12 @@ def write_picture(path: Path, values: NDArray[np.float32], source: PictureFile, 
     height, width = values.shape
     order = source.order
     pixels = np.ascontiguousarray(values, f"{order}f4")
-    main = {code: entry for code, entry in source.main.items() if code in _KEPT_MAIN}
-    facts = {256: width, 257: height, 258: 32, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: pixels.nbytes, 339: 3}
-    for code, number in facts.items():
-        main[code] = Entry(code, 4, 1, struct.pack(f"{order}I", number))
-    packet = _neutral_xmp(source.main[_XMP].raw if _XMP in source.main else b"", quantity, path)
+    kept = _KEPT_MAIN if neutral else source.main.keys() - _OF_THE_CODING
+    main = {code: entry for code, entry in source.main.items() if code in kept} | _layout(order, height, width)
+    packet = _marked_xmp(source.main[_XMP].raw if _XMP in source.main else b"", quantity, path, neutral)
     main[_XMP] = Entry(_XMP, 7, len(packet), packet)
-    exif = {code: entry for code, entry in source.exif.items() if code not in _DROPPED_EXIF}
+    dropped = _DROPPED_EXIF if neutral else _OFFSETS_INSIDE
+    exif = {code: entry for code, entry in source.exif.items() if code not in dropped}
 
     tail = bytearray()
     start = 8 + pixels.nbytes
@@ -134,6 +144,13 @@ def write_picture(path: Path, values: NDArray[np.float32], source: PictureFile, 
         file.write(pixels.data)
         file.write(tail)
     scratch.replace(path)
+
+
+def _layout(order: str, height: int, width: int) -> dict[int, Entry]:
+    """One strip of float32 right behind the header."""
+    size = 4 * height * width
+    facts = {256: width, 257: height, 258: 32, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: size, 339: 3}
+    return {code: Entry(code, 4, 1, struct.pack(f"{order}I", number)) for code, number in facts.items()}
 
 
 def _directory(data: bytes, order: str, offset: int) -> dict[int, Entry]:
@@ -204,14 +221,16 @@ def _number(order: str, raw: bytes, size: int) -> int:
     return number
 
 
-def _neutral_xmp(packet: bytes, quantity: str, path: Path) -> bytes:
-    """The packet without what tells how to calibrate, and with what the numbers are."""
+def _marked_xmp(packet: bytes, quantity: str, path: Path, neutral: bool) -> bytes:
+    """The packet with what the numbers are, and when neutral without what tells how to calibrate."""
     body = packet[packet.find(b"<") : packet.rfind(b">") + 1]
+    if not body and not neutral:
+        body = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="%s"/></x:xmpmeta>' % _RDF.encode()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True, remove_pis=True)
     root = etree.fromstring(body, parser) if body else None
     if root is None:
         raise CalibrationError(f"{path.name}: the picture has no readable XMP packet; its band can't be handed on")
-    for description in root.iter(f"{{{_RDF}}}Description"):
+    for description in root.iter(f"{{{_RDF}}}Description") if neutral else ():
         for name in description.attrib:
             if _is_radiometric(str(name)):
                 del description.attrib[name]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from calibration.albedo import PanelTable
 from calibration.factors import BandIllumination, illuminate
@@ -15,7 +16,7 @@ from calibration.model import RadiometricModel
 from calibration.panels import PanelReading, find_panels, panel_candidates
 from calibration.response import response
 from calibration.settings import CalibrationSettings
-from uav_workflow.domain.flight import Band, BandImage, Capture, Flight
+from uav_workflow.domain.flight import Band, BandImage, Capture, SensorProfile
 from uav_workflow.domain.quality import Gate
 from uav_workflow.errors import CalibrationError
 
@@ -28,6 +29,8 @@ class CalibrationPlan:
     ----------
     captures : tuple of Capture
         Survey captures, images of the rig's bands alone.
+    panel_pictures : tuple of Capture
+        Captures that show a panel, or are said to; the same images.
     panel_captures : tuple of str
         Identifiers of captures that show a panel.
     light : mapping
@@ -38,10 +41,13 @@ class CalibrationPlan:
         Divisor of relative values, one for all bands: the largest full scale of any picture becomes 1.
     left_out : tuple of str
         Names of bands that are no reflectance.
+    thermal : tuple of BandImage
+        Pictures of temperatures.
     """
 
     model: RadiometricModel
     captures: tuple[Capture, ...]
+    panel_pictures: tuple[Capture, ...]
     panels: tuple[PanelReading, ...]
     panel_captures: tuple[str, ...]
     silent_panel_captures: tuple[str, ...]
@@ -50,6 +56,7 @@ class CalibrationPlan:
     quantity: str
     scale: float
     left_out: tuple[str, ...]
+    thermal: tuple[BandImage, ...]
     gates: tuple[Gate, ...]
 
     def divisor(self, image: BandImage) -> float:
@@ -59,8 +66,29 @@ class CalibrationPlan:
         return irradiance / math.pi * (self.scale if light.relative else 1.0)
 
 
-def plan_calibration(flight: Flight, settings: CalibrationSettings) -> CalibrationPlan:
+class Pictures(Protocol):
+    """What is calibrated: a Flight, or any captures of one camera."""
+
+    @property
+    def sensor(self) -> SensorProfile:
+        """Profile of the camera."""
+
+    @property
+    def captures(self) -> tuple[Capture, ...]:
+        """Captures in time order; panels may be among them."""
+
+    @property
+    def panel_captures(self) -> tuple[Capture, ...]:
+        """Captures known to show a panel."""
+
+
+def plan_calibration(flight: Pictures, settings: CalibrationSettings, *, panels_alone: bool = False) -> CalibrationPlan:
     """Find the panels of a flight and work out the light of every picture.
+
+    Parameters
+    ----------
+    panels_alone : bool
+        Captures of panels and nothing else are welcome too.
 
     Raises
     ------
@@ -78,26 +106,19 @@ def plan_calibration(flight: Flight, settings: CalibrationSettings) -> Calibrati
         panels = (*find_panels(marked, model, table), *_panels_among(captures, model, table))
     shown = {reading.capture_id for reading in panels}
     survey = tuple(capture for capture in captures if capture.capture_id not in shown)
-    if not survey:
+    pictured = (*marked, *(capture for capture in captures if capture.capture_id in shown))
+    if not survey and not (panels_alone and pictured):
         raise CalibrationError(
             "no survey capture is left: every capture shows a calibration panel or has no band image"
         )
-    images = _by_band(survey)
-    panel_images = _by_band([*marked, *captures])
-    light = {
-        name: illuminate(
-            images[name],
-            panel_images[name],
-            [reading for reading in panels if reading.band == name],
-            model,
-            settings,
-        )
-        for name in images
-    }
+    images = _by_band((*survey, *pictured) if panels_alone else survey)
+    light = _light_of(survey, pictured, panels, model, settings)
+    light = {name: light[name] for name in images}
     relative = [name for name, band in light.items() if band.relative]
     return CalibrationPlan(
         model=model,
         captures=survey,
+        panel_pictures=pictured,
         panels=panels,
         panel_captures=tuple(sorted(shown)),
         silent_panel_captures=tuple(c.capture_id for c in marked if c.capture_id not in shown),
@@ -106,8 +127,31 @@ def plan_calibration(flight: Flight, settings: CalibrationSettings) -> Calibrati
         quantity="relative" if relative else "reflectance",
         scale=_common_scale(model, [(image, light[name]) for name in relative for image in images[name]]),
         left_out=left_out,
-        gates=(*_sun_gates(survey, settings), *(gate for band in light.values() for gate in band.gates)),
+        thermal=tuple(
+            image
+            for capture in (*flight.captures, *flight.panel_captures)
+            for image in capture.images
+            if image.band.name in model.thermal.bands
+        ),
+        gates=(*_sun_gates(survey or pictured, settings), *(gate for band in light.values() for gate in band.gates)),
     )
+
+
+def _light_of(
+    survey: Sequence[Capture],
+    pictured: Sequence[Capture],
+    panels: Sequence[PanelReading],
+    model: RadiometricModel,
+    settings: CalibrationSettings,
+) -> dict[str, BandIllumination]:
+    """Light of every band at its survey pictures and at those of panels; the panel's alone where there is no survey."""
+    flown, at_panel = _by_band(survey), _by_band(pictured)
+    light = {}
+    for name in {**flown, **at_panel}:
+        images, others = (flown[name], at_panel.get(name, [])) if name in flown else (at_panel[name], [])
+        readings = [reading for reading in panels if reading.band == name]
+        light[name] = illuminate(images, others, readings, model, settings)
+    return light
 
 
 def _panels_among(captures: Sequence[Capture], model: RadiometricModel, table: PanelTable) -> tuple[PanelReading, ...]:

@@ -87,6 +87,12 @@ def _about_panels(plan: CalibrationPlan) -> list[Finding]:
         )
         for capture in plan.silent_panel_captures
     ]
+    unknown = sorted({(row.serial or "without serial", row.image) for row in plan.panels if row.albedo is None})
+    for serial in sorted({serial for serial, _ in unknown}):
+        where = next(image for known, image in unknown if known == serial)
+        what = f"panel {serial} is seen, but nobody knows its reflectance; it is not used"
+        hint = "write the values of its card into a panel table, or take its pictures away if it is somebody else's"
+        found.append(warning("panel-unknown", where, what, hint))
     found += [
         info("band-not-reflectance", name, "pictures of this kind are not calibrated and not handed to the node")
         for name in plan.left_out

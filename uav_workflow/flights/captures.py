@@ -17,12 +17,14 @@ _TOGETHER_S = 0.5
 """Bands of one trigger lie within this time where nothing else tells."""
 
 
-def group_captures(images: Iterable[BandImage], profile: SensorProfile) -> tuple[tuple[Capture, ...], list[Finding]]:
+def group_captures(
+    images: Iterable[BandImage], profile: SensorProfile, *, whole: bool = True
+) -> tuple[tuple[Capture, ...], list[Finding]]:
     """Group images into captures, in time order.
 
     An RGB photo is a capture of its own. The bands of a multispectral camera belong together by the tag the profile
     names (``CaptureId``, ``CaptureUUID``), else by the file name's rule, else by time. Bands stand in rig order. A
-    capture without all the bands of the flight, or with one twice, is left out and said.
+    capture without all the bands of the flight, or with one twice, is left out and said, unless ``whole`` is False.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def group_captures(images: Iterable[BandImage], profile: SensorProfile) -> tuple
     incomplete: dict[str, str] = {}
     for key, members in groups.items():
         ordered = _rig_order(members, profile)
-        if tuple(sorted(_label(image) for image in ordered)) == tuple(sorted(expected)):
+        if not whole or tuple(sorted(_label(image) for image in ordered)) == tuple(sorted(expected)):
             captures.append(Capture(capture_id=key, images=tuple(ordered), is_panel=_is_panel(ordered)))
         else:
             incomplete[ordered[0].name] = _what_is_wrong(ordered, expected)

@@ -46,7 +46,8 @@ def test_the_factor_runs_straight_between_visits_and_stands_outside(rededge, pic
     after = picture("after.tif", after_s=800, irradiance=1.0)
     light = illuminate(survey, [before, after], [_reading(before, 0.80), _reading(after, 0.86)], rededge, AS_READ)
     expected = [0.80, 0.80, 0.80, 0.81, 0.82, 0.83, 0.84, 0.85, 0.86, 0.86, 0.86]
-    assert list(light.irradiance.values()) == pytest.approx(expected)
+    assert [light.irradiance[image.name] for image in survey] == pytest.approx(expected)
+    assert [light.irradiance[name] for name in ("before.tif", "after.tif")] == pytest.approx([0.80, 0.86])
     assert light.basis == BOTH
     assert [factor for _, factor in light.visits] == pytest.approx([0.80, 0.86])
     drift = next(gate for gate in light.gates if gate.name == "panel-drift[Red]")
@@ -57,7 +58,7 @@ def test_light_that_changes_is_followed_by_the_sensor(rededge, picture):
     images = [picture(f"s{n}.tif", after_s=10 * n, irradiance=value) for n, value in enumerate((1.0, 0.4, 0.7))]
     panel = picture("p.tif", after_s=-60, irradiance=0.5)
     light = illuminate(images, [panel], [_reading(panel, 0.45)], rededge, AS_READ)
-    assert list(light.irradiance.values()) == pytest.approx([0.9, 0.36, 0.63])
+    assert list(light.irradiance.values()) == pytest.approx([0.9, 0.36, 0.63, 0.45])
 
 
 def test_shots_of_one_visit_are_one_factor(rededge, picture, survey):

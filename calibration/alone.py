@@ -1,0 +1,81 @@
+"""Calibration by itself: a folder of pictures to a folder of reflectance, no node and no workflow around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibration.captures import DOCUMENT, calibrate_captures
+from calibration.folder import read_pictures
+from calibration.settings import CalibrationSettings
+from uav_workflow.domain.product import Json
+from uav_workflow.errors import UsageError
+from uav_workflow.findings import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibratedFolder:
+    """What was made of a folder.
+
+    Attributes
+    ----------
+    document : mapping
+        What ``calibration.json`` holds: quantity, bands with their factors and uncertainty, panels, gates, images.
+    """
+
+    out: Path
+    document: dict[str, Json]
+    findings: tuple[Finding, ...]
+
+
+def calibrate_folder(
+    folder: Path,
+    out: Path,
+    *,
+    settings: CalibrationSettings | None = None,
+    workers: int = 2,
+    progress: Callable[[float, str], None] | None = None,
+) -> CalibratedFolder:
+    """Calibrate every picture of a folder.
+
+    Writes one float32 TIFF a picture, panel pictures too, under the same name and sub-folder below ``out``, its tags
+    kept (reflectance, or relative values where nothing ties them to it; thermal pictures in degrees Celsius);
+    ``out/invalid/`` with masks of saturated pixels; ``out/calibration.json``.
+
+    Raises
+    ------
+    UsageError
+        ``out`` lies in the folder, holds it, or is a folder of something else.
+    FlightDataError
+        No picture of a multispectral camera can be read.
+    CalibrationError
+        As `calibration.captures.calibrate_captures`.
+    """
+    _refuse_place(folder, out)
+    tell = progress or (lambda fraction, text: None)
+    pictures, said = read_pictures(folder, lambda fraction, text: tell(0.2 * fraction, text))
+    made = calibrate_captures(
+        pictures,
+        out,
+        settings=settings,
+        workers=workers,
+        progress=lambda fraction, text: tell(0.2 + 0.8 * fraction, text),
+        alone=True,
+    )
+    findings = (*said, *made.findings)
+    document = json.loads((out / DOCUMENT).read_text(encoding="utf-8"))
+    return CalibratedFolder(out=out, document=document, findings=findings)
+
+
+def _refuse_place(folder: Path, out: Path) -> None:
+    source, target = folder.resolve(), out.resolve()
+    if target.is_relative_to(source) or source.is_relative_to(target):
+        raise UsageError(
+            f"{out}: the results must lie apart from the pictures, which are never changed; name a new folder"
+        )
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{out}: is a file; name a folder")
+    if target.is_dir() and any(target.iterdir()) and not (target / DOCUMENT).is_file():
+        raise UsageError(f"{out}: holds other files; name a new folder, or one of an earlier calibration")
