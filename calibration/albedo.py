@@ -75,8 +75,15 @@ class PanelTable:
     shipped: Mapping[str, Spectrum]
 
     @classmethod
-    def load(cls, tables: Iterable[Path] = ()) -> PanelTable:
+    def load(cls, tables: Iterable[Path] = (), values: Mapping[str, Mapping[float, float]] | None = None) -> PanelTable:
         """Shipped tables (``calibration/panels/*.csv``) and the user's.
+
+        Parameters
+        ----------
+        tables : iterable of Path
+            CSV with the columns serial, centre_nm, albedo and optionally relative_sd.
+        values : mapping, optional
+            The same as serial to wavelength to reflectance; they come before the tables.
 
         Raises
         ------
@@ -85,7 +92,7 @@ class PanelTable:
         """
         shipped: dict[str, Spectrum] = {}
         for item in sorted(files("calibration").joinpath("panels").iterdir(), key=lambda item: item.name):
-            if item.name.endswith(".csv"):
+            if item.name.endswith(".csv") and item.name != "markers.csv":
                 shipped |= _parse(item.read_text(encoding="utf-8"), item.name)
         own: dict[str, Spectrum] = {}
         for path in tables:
@@ -93,6 +100,9 @@ class PanelTable:
                 own |= _parse(path.read_text(encoding="utf-8-sig"), str(path))
             except (OSError, UnicodeDecodeError) as exc:
                 raise CalibrationError(f"{path}: the panel table can't be read ({exc})") from exc
+        for serial, spectrum in (values or {}).items():
+            rows = "".join(f"\n{serial},{nm},{albedo}" for nm, albedo in spectrum.items())
+            own |= _parse(",".join(_COLUMNS) + rows, "values of the recipe")
         return cls(own, shipped)
 
     def albedo(

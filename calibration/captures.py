@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.image_file import PictureFile, read_picture, write_picture
+from calibration.panel_picture import draw_panel
 from calibration.plan import CalibrationPlan, Pictures, plan_calibration
 from calibration.response import BoolArray, response, temperature
 from calibration.settings import CalibrationSettings
@@ -72,7 +73,8 @@ def calibrate_captures(
 
     Writes ``out/<image name>`` (float32, finite, 0 to ``settings.cap``, time, position and band tags kept, radiometric
     tags gone), ``out/invalid/<image name>.png`` for pictures with saturated or defective pixels (white; such a
-    pixel's value is a lower bound), and ``out/calibration.json``. Captures that show a panel are read, named and left
+    pixel's value is a lower bound), ``out/panel_pictures/<image name>.png`` with the region read outlined, and
+    ``out/calibration.json``. Captures that show a panel are read, named and left
     out.
 
     Parameters
@@ -105,7 +107,7 @@ def calibrate_captures(
     plan = plan_calibration(flight, chosen, panels_alone=alone)
     rows, broken = _calibrate_all(_Work(plan=plan, out=out, settings=chosen, alone=alone), workers, tell)
     gates = (*plan.gates, *_picture_gates(plan, rows, chosen))
-    document = _document(flight, plan, rows, gates, chosen)
+    document = _document(flight, plan, rows, gates, chosen) | {"panels": _panels(plan, out)}
     out.mkdir(parents=True, exist_ok=True)
     (out / DOCUMENT).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
     facts: dict[str, Json] = {key: document[key] for key in ("quantity", "bands", "panel_captures", "gates")}
@@ -231,11 +233,16 @@ def _document(
         "relative_scale": plan.scale,
         "cap": settings.cap,
         "bands": bands,
-        "panels": [reading.to_json() for reading in plan.panels],
         "panel_captures": list(plan.panel_captures),
         "gates": [gate.to_json() for gate in gates],
         "images": {row.image.name: _image_json(row, plan) for row in rows},
     }
+
+
+def _panels(plan: CalibrationPlan, out: Path) -> list[Json]:
+    """Readings of panels, each with a picture of it."""
+    paths = {image.name: image.path for capture in plan.panel_pictures for image in capture.images}
+    return [reading.to_json() | {"picture": draw_panel(reading, paths[reading.image], out)} for reading in plan.panels]
 
 
 def _image_json(row: _Written, plan: CalibrationPlan) -> dict[str, Json]:

@@ -45,7 +45,7 @@ def read_code(
 
     detector = cv2.QRCodeDetector()
     unread: Corners | None = None
-    for picture, zoom in _eight_bit(dn, thorough):
+    for picture, zoom in eight_bit(dn, thorough):
         try:
             text, points, _ = detector.detectAndDecode(picture)
         except cv2.error:  # the detector gives up on some textures with an assertion
@@ -62,7 +62,8 @@ def read_code(
     return None if known is None or unread is None else (known, unread)
 
 
-def _eight_bit(dn: NDArray[np.uint16], thorough: bool) -> Iterator[tuple[NDArray[np.uint8], int]]:
+def eight_bit(dn: NDArray[np.uint16], thorough: bool) -> Iterator[tuple[NDArray[np.uint8], int]]:
+    """Eight-bit pictures in which codes are looked for, each with how much it is enlarged."""
     import cv2
 
     low, high = np.percentile(dn[::4, ::4], (1, 99))
@@ -76,16 +77,25 @@ def _eight_bit(dn: NDArray[np.uint16], thorough: bool) -> Iterator[tuple[NDArray
 
 def candidate_regions(code: PanelCode, code_corners: Corners) -> tuple[Corners, ...]:
     """The four places the panel may take round its code: printed codes are mounted in any rotation."""
+    return places_beside(geometry_of(code.version), code_corners)
+
+
+def places_beside(geometry: PanelGeometry, code_corners: Corners) -> tuple[Corners, ...]:
+    """Where the panel lies beside a square code as it is seen, and the same for the code turned by quarters.
+
+    Parameters
+    ----------
+    code_corners : float64 (4, 2)
+        Upper left, upper right, lower right, lower left of the code as it is printed.
+    """
     import cv2
 
-    geometry = geometry_of(code.version)
-    half = geometry.code_half
     square = np.array([(-1.0, 1.0), (1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)])
     region = square * geometry.region / 2 + geometry.offset
     places = []
     for turn in range(4):
         turned = np.roll(code_corners, turn, axis=0).astype(np.float32)
-        to_picture = cv2.getPerspectiveTransform((square * half).astype(np.float32), turned)
+        to_picture = cv2.getPerspectiveTransform((square * geometry.code_half).astype(np.float32), turned)
         places.append(cv2.perspectiveTransform(region[np.newaxis], to_picture)[0])
     return tuple(places)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -12,26 +12,22 @@ from numpy.typing import NDArray
 
 from calibration.albedo import Albedo, PanelCode, PanelTable
 from calibration.image_file import read_picture
+from calibration.markers import PanelMarker, read_marker, shipped_markers
 from calibration.model import RadiometricModel
-from calibration.panel_region import Corners, candidate_regions, inside, read_code, shrunk
-from calibration.response import BoolArray, FloatArray, radiance
+from calibration.panel_measure import evenest, white_of
+from calibration.panel_region import Corners, candidate_regions, read_code, shrunk
+from calibration.response import radiance
 from uav_workflow.domain.flight import BandImage, Capture
 from uav_workflow.domain.product import Json
 
-_MIN_PIXELS = 400
-_MAX_CV = 0.15
-"""A region less even than this is no panel."""
-_BRIGHTNESS = (0.3, 1.5)
-"""Panel over the white of its code: 0.5 - 0.7 over about 0.8."""
-_TAG_REGION_SHARE = 0.8
-_TRIM = 0.05
+_SHARE = 0.8
+"""A region whose corners are given is drawn in to this share: no pixel at the panel's edge counts."""
 _BANDS_TRIED = 2
 """Bands of an unmarked capture in which a code is looked for: one may be glinting."""
 _ENDS = 3
 """Captures at either end of a flight that are searched whatever their height."""
 _LOW_SHARE = 0.3
 _MOST_SEARCHED = 40
-_QUARTERS = ((False, False), (False, True), (True, False), (True, True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +37,7 @@ class PanelReading:
     Attributes
     ----------
     found_by : str
-        ``tags`` (the camera marked it) or ``qr code``.
+        ``given place`` (a person's word), ``tags`` (the camera's), ``qr code`` or ``marker``.
     corners : ((column, row), ...)
         Region that was read, raw grid.
     radiance : float
@@ -96,18 +92,56 @@ class PanelReading:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelPlace:
+    """Where a person says that a panel is: its serial, and the corners on the raw grid, (column, row)."""
+
+    serial: str
+    corners: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelSearch:
+    """What is known before the search.
+
+    Attributes
+    ----------
+    table : PanelTable
+        Who has which reflectance.
+    markers : tuple of PanelMarker
+        Markers beside panels.
+    places : mapping
+        Image name to the place a person gave; nothing is searched there.
+    """
+
+    table: PanelTable
+    markers: tuple[PanelMarker, ...] = ()
+    places: Mapping[str, PanelPlace] = field(default_factory=dict)
+
+    @classmethod
+    def shipped(cls) -> PanelSearch:
+        """With what is shipped alone."""
+        return cls(table=PanelTable.load(), markers=shipped_markers())
+
+    def is_told(self, image: BandImage, model: RadiometricModel) -> bool:
+        """Whether somebody, a person or the camera, says where the panel is."""
+        valid = image.tags.number(model.panel.marked)
+        marked = valid in model.panel.valid and len(image.tags.numbers(model.panel.area)) == 8
+        return marked or image.name in self.places
+
+
 def find_panels(
-    captures: Iterable[Capture], model: RadiometricModel, table: PanelTable | None = None
+    captures: Iterable[Capture], model: RadiometricModel, search: PanelSearch | None = None
 ) -> tuple[PanelReading, ...]:
-    """Panels in captures: marked by the camera, or found by their QR code.
+    """Panels in captures: where a person or the camera says, else by QR code, else by ArUco marker or AprilTag.
 
     Parameters
     ----------
     captures : iterable of Capture
         Any captures; those without a panel give nothing. `panel_candidates` names the ones worth the time.
     model : RadiometricModel
-    table : PanelTable, optional
-        Shipped tables alone when absent.
+    search : PanelSearch, optional
+        `PanelSearch.shipped` when absent.
 
     Returns
     -------
@@ -119,16 +153,16 @@ def find_panels(
     CalibrationError
         A picture can't be read, or a tag its radiance needs is missing.
     """
-    known = PanelTable.load() if table is None else table
+    known = search or PanelSearch.shipped()
     readings: list[PanelReading] = []
     for capture in captures:
         readings += _panels_of(capture, model, known)
     return tuple(readings)
 
 
-def panel_candidates(captures: Sequence[Capture]) -> tuple[Capture, ...]:
-    """Captures worth searching: marked ones, both ends of the flight, and those taken near the ground."""
-    chosen = {c.capture_id for c in captures if c.is_panel or "Camera:ReflectArea" in c.primary.tags}
+def panel_candidates(captures: Sequence[Capture], model: RadiometricModel, search: PanelSearch) -> tuple[Capture, ...]:
+    """Captures worth searching: told ones, both ends of the flight, and those taken near the ground."""
+    chosen = {c.capture_id for c in captures if c.is_panel or any(search.is_told(i, model) for i in c.images)}
     chosen |= {c.capture_id for c in (*captures[:_ENDS], *captures[-_ENDS:])}
     heights = [c.position.alt_m for c in captures if c.position and c.position.alt_m is not None]
     if heights and max(heights) - min(heights) > 10:
@@ -138,16 +172,16 @@ def panel_candidates(captures: Sequence[Capture]) -> tuple[Capture, ...]:
     return tuple(capture for capture in captures if capture.capture_id in chosen)
 
 
-def _panels_of(capture: Capture, model: RadiometricModel, table: PanelTable) -> list[PanelReading]:
+def _panels_of(capture: Capture, model: RadiometricModel, search: PanelSearch) -> list[PanelReading]:
     """Readings of one capture; more than two bands are opened only where one shows a panel."""
     queue = [capture.primary, *(image for image in capture.images if image is not capture.primary)]
-    patience = len(queue) if capture.is_panel or any(_is_marked(image, model) for image in queue) else _BANDS_TRIED
+    sure = capture.is_panel or any(search.is_told(image, model) for image in queue)
     found: list[PanelReading] = []
     unread: list[BandImage] = []
     for tried, image in enumerate(queue):
-        if not found and tried >= patience:
+        if not found and tried >= _BANDS_TRIED and not sure:
             return []
-        reading = _panel_of(image, capture, model, table, thorough=bool(found) or capture.is_panel)
+        reading = _panel_of(image, capture, model, search, thorough=bool(found) or capture.is_panel)
         if reading is None:
             unread.append(image)
         else:
@@ -155,124 +189,83 @@ def _panels_of(capture: Capture, model: RadiometricModel, table: PanelTable) -> 
     code = next((reading.code for reading in found if reading.code is not None), None)
     if code is None:
         return found
-    again = (_panel_of(image, capture, model, table, thorough=True, known=code) for image in unread)
+    again = (_panel_of(image, capture, model, search, thorough=True, known=code) for image in unread)
     return [*found, *(reading for reading in again if reading is not None)]
 
 
-def _is_marked(image: BandImage, model: RadiometricModel) -> bool:
-    valid = image.tags.number(model.panel.marked)
-    return valid in model.panel.valid and len(image.tags.numbers(model.panel.area)) == 8
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sighting:
+    """Where the panel may be, who says so, and the code whose white it is held against."""
+
+    found_by: str
+    places: tuple[Corners, ...]
+    serial: str | None
+    code: PanelCode | None = None
+    beside: Corners | None = None
+
+
+def _sighting(
+    image: BandImage,
+    dn: NDArray[np.uint16],
+    model: RadiometricModel,
+    search: PanelSearch,
+    *,
+    thorough: bool,
+    known: PanelCode | None,
+) -> _Sighting | None:
+    rule = model.panel
+    given = search.places.get(image.name)
+    if given is not None:
+        return _Sighting(found_by="given place", places=(shrunk(np.array(given.corners), _SHARE),), serial=given.serial)
+    if search.is_told(image, model):
+        told = next((text for name in rule.serial if (text := image.tags.text(name))), None)
+        area = np.reshape(image.tags.numbers(rule.area), (4, 2))
+        code = PanelCode.parse(told or "")
+        serial = code.serial if code else told
+        return _Sighting(found_by="tags", places=(shrunk(area, _SHARE),), serial=serial, code=code)
+    seen = read_code(dn, thorough=thorough, known=known)
+    if seen is not None:
+        places = candidate_regions(*seen)
+        return _Sighting(found_by="qr code", places=places, serial=seen[0].serial, code=seen[0], beside=seen[1])
+    marker = read_marker(dn, search.markers)
+    if marker is not None:
+        serial = marker.marker.serial
+        return _Sighting(found_by="marker", places=marker.places, serial=serial, beside=marker.corners)
+    return None
 
 
 def _panel_of(
     image: BandImage,
     capture: Capture,
     model: RadiometricModel,
-    table: PanelTable,
+    search: PanelSearch,
     *,
     thorough: bool,
     known: PanelCode | None = None,
 ) -> PanelReading | None:
     """The panel in one picture, or None; the file is opened once."""
     dn, rule = read_picture(image.path).dn, model.panel
-    told = next((text for name in rule.serial if (text := image.tags.text(name))), None)
-    places: tuple[Corners, ...]
-    if _is_marked(image, model):
-        marked = np.reshape(image.tags.numbers(rule.area), (4, 2))
-        code = PanelCode.parse(told or "")
-        places, white, how = (shrunk(marked, _TAG_REGION_SHARE),), None, "tags"
-    else:
-        seen = read_code(dn, thorough=thorough, known=known)
-        if seen is None:
-            return None
-        code, white = seen
-        places, how = candidate_regions(*seen), "qr code"
+    sighting = _sighting(image, dn, model, search, thorough=thorough, known=known)
+    if sighting is None:
+        return None
     light, invalid = radiance(model, image, dn)
-    best = _evenest(light, invalid, places, None if white is None else _white_of(light, white))
+    white = None if sighting.beside is None else white_of(light, sighting.beside)
+    best = evenest(light, invalid, sighting.places, white)
     if best is None:
         return None
     corners, region = best
-    serial = code.serial if code else told
+    tagged = image.tags.number(rule.albedo)
     return PanelReading(
         image=image.name,
         capture_id=capture.capture_id,
         band=image.band.name,
         time_utc=image.time_utc,
-        serial=serial,
-        found_by=how,
+        serial=sighting.serial,
+        found_by=sighting.found_by,
         corners=tuple((float(x), float(y)) for x, y in corners),
         **asdict(region),
-        albedo=table.albedo(
-            serial, code, image.band.centre_nm, tagged=image.tags.number(rule.albedo), rule=rule.albedo_rule
+        albedo=search.table.albedo(
+            sighting.serial, sighting.code, image.band.centre_nm, tagged=tagged, rule=rule.albedo_rule
         ),
-        code=code,
+        code=sighting.code,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Region:
-    radiance: float
-    cv: float
-    gradient: float
-    relative_error: float
-    pixels: int
-    saturated: float
-
-
-def _white_of(light: FloatArray, code_corners: Corners) -> float | None:
-    place = inside(code_corners, light.shape)
-    if place is None:
-        return None
-    window, mask = place
-    return float(np.percentile(light[window][mask], 90))
-
-
-def _evenest(
-    light: FloatArray, invalid: BoolArray, places: Sequence[Corners], white: float | None
-) -> tuple[Corners, _Region] | None:
-    """The most even place that is as bright as a panel beside its code; none when no place will do."""
-    best: tuple[Corners, _Region] | None = None
-    for corners in places:
-        place = inside(corners, light.shape)
-        if place is None:
-            continue
-        window, mask = place
-        region = _measure(light[window], invalid[window], mask)
-        if region is None or (white is not None and not _like_a_panel(region, white)):
-            continue
-        if best is None or region.cv < best[1].cv:
-            best = (corners, region)
-    return best
-
-
-def _like_a_panel(region: _Region, white: float) -> bool:
-    return _BRIGHTNESS[0] * white < region.radiance < _BRIGHTNESS[1] * white and region.cv < _MAX_CV
-
-
-def _measure(light: FloatArray, invalid: BoolArray, mask: BoolArray) -> _Region | None:
-    values = light[mask].astype(np.float64)
-    if values.size < _MIN_PIXELS:
-        return None
-    low, high = np.quantile(values, (_TRIM, 1 - _TRIM))
-    mean = float(values[(values >= low) & (values <= high)].mean())
-    if mean <= 0:
-        return None
-    rows, columns = (axis - axis.mean() for axis in np.nonzero(mask))
-    slopes = _plane(rows, columns, values)
-    quarters = [values[((rows > 0) == below) & ((columns > 0) == right)].mean() for below, right in _QUARTERS]
-    return _Region(
-        radiance=mean,
-        cv=float(values.std() / mean),
-        gradient=float((abs(slopes[0]) * np.ptp(rows) + abs(slopes[1]) * np.ptp(columns)) / mean),
-        relative_error=float(np.std(quarters, ddof=1) / 2 / mean),
-        pixels=values.size,
-        saturated=float(invalid[mask].mean()),
-    )
-
-
-def _plane(rows: NDArray[np.float64], columns: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:
-    """Slopes of the least-squares plane; rows and columns are centred."""
-    rr, cc, rc = rows @ rows, columns @ columns, rows @ columns
-    rv, cv = rows @ values, columns @ values
-    det = rr * cc - rc * rc
-    return float((rv * cc - cv * rc) / det), float((cv * rr - rv * rc) / det)

@@ -8,12 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from calibration.albedo import PanelTable
 from calibration.factors import BandIllumination, illuminate
 from calibration.image_file import MARK_TAG
 from calibration.irradiance import sun_of
 from calibration.model import RadiometricModel
-from calibration.panels import PanelReading, find_panels, panel_candidates
+from calibration.panels import PanelReading, PanelSearch, find_panels, panel_candidates
 from calibration.response import response
 from calibration.settings import CalibrationSettings
 from uav_workflow.domain.flight import Band, BandImage, Capture, SensorProfile
@@ -102,8 +101,8 @@ def plan_calibration(flight: Pictures, settings: CalibrationSettings, *, panels_
     _refuse_calibrated([*captures, *marked])
     panels: tuple[PanelReading, ...] = ()
     if settings.use_panels:
-        table = PanelTable.load(settings.panel_tables)
-        panels = (*find_panels(marked, model, table), *_panels_among(captures, model, table))
+        search = settings.search
+        panels = (*find_panels(marked, model, search), *_panels_among(captures, model, search))
     shown = {reading.capture_id for reading in panels}
     survey = tuple(capture for capture in captures if capture.capture_id not in shown)
     pictured = (*marked, *(capture for capture in captures if capture.capture_id in shown))
@@ -154,12 +153,14 @@ def _light_of(
     return light
 
 
-def _panels_among(captures: Sequence[Capture], model: RadiometricModel, table: PanelTable) -> tuple[PanelReading, ...]:
+def _panels_among(
+    captures: Sequence[Capture], model: RadiometricModel, search: PanelSearch
+) -> tuple[PanelReading, ...]:
     """Panels in captures nobody marked; one that can't be read is reported when its turn comes to be calibrated."""
     found: list[PanelReading] = []
-    for capture in panel_candidates(captures):
+    for capture in panel_candidates(captures, model, search):
         with suppress(CalibrationError):
-            found += find_panels([capture], model, table)
+            found += find_panels([capture], model, search)
     return tuple(found)
 
 

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calibration.albedo import PanelTable
+from calibration.markers import PanelMarker, shipped_markers
+from calibration.panels import PanelPlace, PanelSearch
+
 Bounds = tuple[float, float]
 
 LIMITS: Mapping[str, Bounds] = {
@@ -33,6 +37,12 @@ class CalibrationSettings:
     ----------
     panel_tables : tuple of Path
         The user's own tables (serial, centre_nm, albedo, relative_sd); they come before everything else.
+    panels : mapping
+        The same as serial to wavelength (nm) to reflectance.
+    panel_markers : tuple of PanelMarker
+        Markers beside the user's panels, over the shipped ones.
+    panel_places : mapping
+        Image name to the place of the panel in it, where neither code nor marker is seen.
     use_panels, use_sun_sensor : bool
     smooth_sun_sensor : bool
         Under a steady sky the readings of a flight become one straight line times sin(sun elevation), which takes
@@ -44,11 +54,26 @@ class CalibrationSettings:
     """
 
     panel_tables: tuple[Path, ...] = ()
+    panels: Mapping[str, Mapping[float, float]] = field(default_factory=dict)
+    panel_markers: tuple[PanelMarker, ...] = ()
+    panel_places: Mapping[str, PanelPlace] = field(default_factory=dict)
     use_panels: bool = True
     use_sun_sensor: bool = True
     smooth_sun_sensor: bool = True
     cap: float = 2.0
     limits: Mapping[str, Bounds] = field(default_factory=dict)
+
+    @property
+    def search(self) -> PanelSearch:
+        """What is known of panels before they are looked for.
+
+        Raises
+        ------
+        CalibrationError
+            A table can't be read or holds an impossible value.
+        """
+        table = PanelTable.load(self.panel_tables, self.panels)
+        return PanelSearch(table=table, markers=(*self.panel_markers, *shipped_markers()), places=self.panel_places)
 
     def limit(self, gate: str) -> Bounds:
         """Bounds of a gate."""

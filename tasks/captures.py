@@ -25,5 +25,7 @@ class CalibratedCaptures(ProductTask):
     def make(self, draft: Draft) -> None:
         """Calibrate every survey capture."""
         from calibration.captures import calibrate_captures
+        from calibration.settings import CalibrationSettings
 
-        draft.note(calibrate_captures(self.read_flight(), draft.path, progress=self.report))
+        settings = CalibrationSettings(panels=self.scope.recipe.calibration.panels)
+        draft.note(calibrate_captures(self.read_flight(), draft.path, settings=settings, progress=self.report))

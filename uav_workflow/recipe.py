@@ -26,6 +26,8 @@ class Calibration(Section):
 
     image_domain: Literal["auto", "off"] = "auto"
     """``auto`` calibrates multispectral captures; RGB stays relative."""
+    panels: dict[str, dict[float, Annotated[float, Field(gt=0, le=1)]]] = Field(default_factory=dict)
+    """Reflectance from your panels' cards: serial to wavelength in nm to reflectance."""
 
 
 class Photogrammetry(Section):

@@ -6,7 +6,7 @@ import pytest
 
 from calibration.albedo import PanelTable
 from calibration.panel_region import candidate_regions, geometry_of, inside, read_code, shrunk
-from calibration.panels import find_panels, panel_candidates
+from calibration.panels import PanelSearch, find_panels, panel_candidates
 from uav_workflow.domain.flight import Capture, Position
 
 SHAPE = (640, 640)
@@ -99,10 +99,10 @@ def test_a_tagged_albedo_is_used_and_the_users_table_beats_it(rededge, shoot, tm
     assert find_panels([capture], rededge)[0].albedo.value == 0.5
     own = tmp_path / "own.csv"
     own.write_text("serial,centre_nm,albedo\nRP06-2051037-OB,668,0.47\n")
-    assert find_panels([capture], rededge, PanelTable.load([own]))[0].albedo.value == 0.47
+    assert find_panels([capture], rededge, PanelSearch(table=PanelTable.load([own])))[0].albedo.value == 0.47
 
 
-def test_the_search_is_spent_on_ends_low_captures_and_marked_ones(picture):
+def test_the_search_is_spent_on_ends_low_captures_and_marked_ones(rededge, picture):
     from dataclasses import replace
 
     def capture(index, alt_m, **tags):
@@ -111,8 +111,8 @@ def test_the_search_is_spent_on_ends_low_captures_and_marked_ones(picture):
 
     heights = [2.0, 3.0, *[60.0] * 20, 4.0, *[60.0] * 10]
     captures = [capture(index, alt) for index, alt in enumerate(heights)]
-    captures[10] = capture(10, 60.0, Camera__ReflectArea=("1,2,3,4,5,6,7,8",))
-    chosen = {int(c.capture_id) for c in panel_candidates(captures)}
+    captures[10] = capture(10, 60.0, Camera__CalibrationPicture=2, Camera__ReflectArea=("1,2,3,4,5,6,7,8",))
+    chosen = {int(c.capture_id) for c in panel_candidates(captures, rededge, PanelSearch.shipped())}
     assert chosen == {0, 1, 2, 10, 22, 30, 31, 32}
 
 

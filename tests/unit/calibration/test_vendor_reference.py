@@ -7,7 +7,6 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from calibration.albedo import PanelTable
 from calibration.image_file import read_picture
 from calibration.irradiance import horizontal_irradiance, sun_of
 from calibration.panels import find_panels
@@ -100,7 +99,7 @@ def test_flight_frames_show_no_panel(shared_data, rededge):
 @pytest.mark.parametrize(("frame", "serial"), [(FRAMES[-2], "RP03-1731029-SC"), (FRAMES[-1], "RP02-1543087-SC")])
 def test_odd_single_frames_show_panels_nobody_knows(shared_data, reference, rededge, frame, serial):
     image = read_photo(shared_data / frame, shared_data)
-    (reading,) = find_panels([Capture(capture_id="x", images=(image,))], rededge, PanelTable.load())
+    (reading,) = find_panels([Capture(capture_id="x", images=(image,))], rededge)
     expected = reference["micasense_images"][frame]["panel"]["radiance_mean_std_n"][0]
     assert reading.serial == serial
     assert reading.radiance == pytest.approx(expected, rel=0.005)
