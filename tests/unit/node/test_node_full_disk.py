@@ -1,4 +1,4 @@
-"""A disk that is really full: a small tmpfs. To mount it takes root, as CI has, or a namespace: `unshare -rm pytest …`."""
+"""A disk that is really full: a small tmpfs. Mounting it takes root, as CI has, or `unshare -rm pytest …`."""
 
 from __future__ import annotations
 
