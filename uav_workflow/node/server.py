@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -30,6 +31,10 @@ from uav_workflow.node.uploads import Uploads
 
 ENGINE_COMMAND = (sys.executable, "-P", "-m", "uav_workflow.engine")
 """-P: a folder called `calibration` or `tasks` where the node was started must not be taken for the package."""
+
+
+GRACE_S = 5
+"""How long open transfers may go on when the node is told to stop; downloads can be resumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +91,9 @@ class NodeServer:
             exit_when_idle_s=self.exit_when_idle_s,
         )
         config = uvicorn.Config(
-            gate, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5
+            gate, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
         )
+        logging.getLogger("uvicorn.error").addFilter(_without_cuts)
         server = _QuietServer(config)
         lock = NodeLock(
             pid=os.getpid(),
@@ -109,6 +115,11 @@ class NodeServer:
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
             await queue.stop()
+
+
+def _without_cuts(record: logging.LogRecord) -> bool:
+    """A transfer that is cut because the node stops is no error whose trace an operator should read."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class _QuietServer(uvicorn.Server):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from node_harness import Client, until
+from node_harness import Client, images, until
 
 from uav_workflow.node.lock import LOCK_FILE, NodeLock, read_lock
 
@@ -62,6 +62,26 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, number: sig
         rf"{uuid} 'meadow\n2026-01-01 forged line': 2 files taken",
         rf"{uuid} 'meadow\n2026-01-01 forged line': failed: 2 images uploaded, but this node can only process up to 1.",
     ], "one line a step, whatever a client calls its task"
+
+
+def test_told_to_stop_in_the_middle_of_an_upload_it_keeps_nothing_half_and_no_trace(tmp_path: Path) -> None:
+    with command(tmp_path) as (process, lock):
+        client = Client(lock.url, "s3cret")
+        uuid = client.init()["uuid"]
+        client.upload(uuid, ("a.jpg", b"A"))
+        with client.connect() as wire:
+            wire.sendall(
+                f"POST /task/new/upload/{uuid}?token=s3cret HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+                "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+                'Content-Disposition: form-data; name="images"; filename="b.jpg"\r\n\r\nHALF'.encode()
+            )
+            until(lambda: list(tmp_path.rglob("*.part")))
+            process.terminate()
+            _, said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert images(tmp_path, uuid) == {"a.jpg": b"A"}
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_what_keeps_it_from_starting_is_a_sentence(tmp_path: Path) -> None:
