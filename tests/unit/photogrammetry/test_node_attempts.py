@@ -123,6 +123,21 @@ def test_a_node_brought_down_twice_by_the_same_options_is_spared_the_third(order
     assert len({path for path in fake_node.seen if "commit" in path}) == 2
 
 
+def test_a_node_that_is_gone_when_a_task_is_taken_up_again_was_not_brought_down_by_it(
+    order: Order, fake_node: Any
+) -> None:
+    def interrupt(step: NodeProgress) -> None:
+        if step.stage == "running":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        order.run(on_progress=interrupt)
+    goes_down(fake_node, forgets=True)
+    with pytest.raises(NodeError, match="went down right after"):
+        order.run()
+    assert len({path for path in fake_node.seen if "commit" in path}) == 3
+
+
 def test_a_node_that_goes_down_before_it_answers_the_commit_counts_as_well(order: Order, fake_node: Any) -> None:
     original = fake_node.armed
 
