@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 import tasks
-from tasks.photogrammetry import NodeTask, upload_names
+from tasks.photogrammetry import NodeTask, node_options, upload_names
 from tasks.product import ProductTask, address_of
 from tasks.scope import Scope
 from uav_workflow.domain.product import KINDS
+from uav_workflow.engine.options import OPTIONS
+from uav_workflow.photogrammetry.fallback import lower
+from uav_workflow.photogrammetry.offered import objections, read_offered
 from uav_workflow.recipe import load_recipe
 from uav_workflow.store import Store
 from uav_workflow.submission.registry import FlightRecord
@@ -131,3 +134,16 @@ def test_base_names_that_repeat_carry_their_folder() -> None:
         "a_b/1.JPG": "1_a_b_1.JPG",
         "c/1.JPG": "c_1.JPG",
     }
+
+
+@pytest.mark.parametrize("kind", ["rgb", "multispectral"])
+def test_what_is_asked_of_a_node_is_what_the_own_engine_offers(tmp_path: Path, kind: str) -> None:
+    offered = read_offered([spec.to_json() for spec in OPTIONS])
+    options = node_options(scope(tmp_path, replace(RECORD, sensor_kind=kind)))
+    assert options["dsm"] is True
+    assert objections(options, offered) == []
+
+
+def test_the_own_engine_offers_something_to_lower() -> None:
+    offered = read_offered([spec.to_json() for spec in OPTIONS])
+    assert {step.option for step in lower({}, offered, 24, (), last=True)} >= {"feature-quality"}
