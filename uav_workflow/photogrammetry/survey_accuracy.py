@@ -62,11 +62,14 @@ class Accuracy:
 
     @property
     def biased_axes(self) -> tuple[str, ...]:
-        """Axes whose mean is more than a quarter of the RMSE and more than twice its own standard error."""
+        """Axes whose mean is more than a quarter of the RMSE, and no chance (Student's t, 99 %)."""
         if self.n < 4:
             return ()
+        from scipy.stats import t as student
+
+        sure = float(student.ppf(0.995, self.n - 1))
         spread = np.sqrt(np.maximum(self.rmse**2 - self.mean**2, 0) / (self.n - 1))
-        off = (np.abs(self.mean) > BIAS_SHARE * self.rmse) & (np.abs(self.mean) > 2 * spread)
+        off = (np.abs(self.mean) > BIAS_SHARE * self.rmse) & (np.abs(self.mean) > sure * spread)
         return tuple(axis for axis, is_off in zip(("east", "north", "up"), off, strict=True) if is_off)
 
 

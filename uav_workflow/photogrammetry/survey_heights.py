@@ -12,10 +12,14 @@ import numpy as np
 from uav_workflow.domain.grid import Block
 from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.domain.product import Json, Made
+from uav_workflow.findings import Finding, info
+from uav_workflow.flights.wording import counted, listed
 from uav_workflow.photogrammetry.survey_points import surveyed_in
 from uav_workflow.rasters.reader import Raster
 
 HEIGHTS_FILE = "check_heights.csv"
+FAR_PIXELS = 5.0
+"""Height difference, in pixels of the surface, that is no noise: an edge, a plant over the point, or a wrong height."""
 
 
 def compare_heights(dsm: Path, points: Sequence[GroundControlPoint], out: Path) -> Made:
@@ -26,6 +30,7 @@ def compare_heights(dsm: Path, points: Sequence[GroundControlPoint], out: Path) 
     that can be told from nothing.
     """
     found: dict[bool, list[float]] = {True: [], False: []}
+    far: list[str] = []
     with Raster(dsm) as raster, (out / HEIGHTS_FILE).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(("name", "role", "x", "y", "surveyed_z", "dsm_z", "dz_m"))
@@ -35,6 +40,8 @@ def compare_heights(dsm: Path, points: Sequence[GroundControlPoint], out: Path) 
             off = height - point.z
             if math.isfinite(off):
                 found[point.is_check].append(off)
+            if abs(off) > FAR_PIXELS * raster.grid.pixel_m:
+                far.append(f"{point.name} by {off:+.2f} m")
             cells = [f"{value:.4f}" if math.isfinite(value) else "" for value in (*place, height, off)]
             writer.writerow((point.name, "check" if point.is_check else "control", *cells))
     facts: dict[str, Json] = {}
@@ -44,7 +51,15 @@ def compare_heights(dsm: Path, points: Sequence[GroundControlPoint], out: Path) 
             facts[f"rmse_z_{key}_m"] = float(np.sqrt((off_m**2).mean()))
             facts[f"mean_z_{key}_m"] = float(off_m.mean())
             facts[f"n_z_{key}"] = len(off_m)
-    return Made(facts=facts)
+    return Made(findings=_far_off(far), facts=facts)
+
+
+def _far_off(far: Sequence[str]) -> tuple[Finding, ...]:
+    if not far:
+        return ()
+    message = f"the surface lies off at {counted(len(far), 'surveyed point')}: {listed(far, 10)}"
+    hint = "right where the block itself fits (check_points.csv): a wall's edge or a plant over the point"
+    return (info("surface-off-at-point", HEIGHTS_FILE, message, hint),)
 
 
 def height_at(raster: Raster, x: float, y: float) -> float:

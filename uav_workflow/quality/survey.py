@@ -131,11 +131,13 @@ def _draw_points(axes: Axes, rows: Sequence[_Row]) -> None:
         colour = "#ffd400" if row.is_check else "#00d5ff"
         axes.plot(x, y, marker="^" if row.is_check else "+", color=colour, markeredgecolor="black", markersize=6)
         up = f" {round(row.off[2] * 100, 1) + 0.0:+.1f}" if math.isfinite(row.off[2]) else ""
+        beside = -1 if row.off[0] > 0 else 1  # of the two sides the one that the arrow leaves free
         axes.annotate(
             f"{row.name}{up}",
             (x, y),
             textcoords="offset points",
-            xytext=(5, 4),
+            xytext=(6 * beside, 3),
+            ha="right" if beside < 0 else "left",
             fontsize=6,
             bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6},
         )

@@ -52,5 +52,13 @@ def test_heights_on_the_measured_surface(dsm: Path) -> None:
     assert rows["hole"]["dsm_z"] == rows["outside"]["dz_m"] == ""
 
 
+def test_a_surface_far_off_a_point_is_named(dsm: Path) -> None:
+    points = [point("fits", 3.3, 2.2, 0.03), point("plant", 10.0, 9.9, 1.4)]
+    (finding,) = compare_heights(dsm, points, dsm.parent).findings
+    assert finding.code == "surface-off-at-point"
+    assert "plant by +1.40 m" in finding.message
+    assert "fits" not in finding.message
+
+
 def test_no_point_on_the_surface_gives_no_figure(dsm: Path) -> None:
     assert compare_heights(dsm, [point("hole", 5.6, 5.6, 0.0)], dsm.parent).facts == {}
