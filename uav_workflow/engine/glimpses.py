@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from uav_workflow.engine.coverage import COST_UNIT, NONE, Coverage, SeenPart
 from uav_workflow.engine.photo_cache import read_reduced
+from uav_workflow.engine.sampling import picture_reduction
 from uav_workflow.engine.sources import Source
 from uav_workflow.engine.views import Float32, Float64, View
 from uav_workflow.engine.visibility import photo_positions
@@ -181,7 +182,7 @@ def _shown(source: Source, coverage: Coverage, part: SeenPart, offset: tuple[flo
     # photo pixels a cell: the photo is brought to about that size before it is sampled
     across = np.abs(np.diff(maps, axis=2)).sum(axis=0)[inside[:, 1:] & inside[:, :-1]]
     pitch = float(np.median(across)) if across.size else 1.0
-    factor = max(level for level in (1, 2, 4, 8) if level <= max(1.0, pitch))
+    factor = picture_reduction(pitch)
     photo = read_reduced(source.paths[0], factor)
     if photo.dtype != np.uint8:
         photo = np.clip(np.nan_to_num(photo) * scale, 0, 255).astype(np.uint8)

@@ -89,15 +89,12 @@ class TileMaker:
         plan: MosaicPlan,
         lookout: Lookout,
         grid: Grid,
+        shelf: PhotoShelf,
         *,
         picture: bool,
-        cache_mib: int,
     ) -> None:
         self._sources, self._plan, self._lookout, self._grid = sources, plan, lookout, grid
-        self._picture = picture
-        pitch = grid.pixel_m / lookout.reach[1]
-        reduction = max(level for level in (1, 2, 4, 8) if level <= max(1.0, pitch)) if picture else 1
-        self._shelf = PhotoShelf(cache_mib, reduction)
+        self._shelf, self._picture = shelf, picture
 
     def tile(self, block: Block) -> Tile | None:
         """One tile; None where nothing is seen."""

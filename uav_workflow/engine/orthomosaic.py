@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from uav_workflow.domain.grid import Grid
@@ -16,6 +17,7 @@ from uav_workflow.engine.mosaic_plan import plan_mosaic
 from uav_workflow.engine.mosaic_tiles import TileMaker
 from uav_workflow.engine.mosaic_writer import tiled
 from uav_workflow.engine.photo_cache import LeastRecent, read_pixels
+from uav_workflow.engine.sampling import PhotoShelf, picture_reduction
 from uav_workflow.engine.seam_steps import SeamSteps, seam_steps
 from uav_workflow.engine.sources import BandLayer, Source, sources_of
 from uav_workflow.engine.surface import Surface
@@ -92,7 +94,7 @@ def render_orthomosaic(
     Raises
     ------
     EngineError
-        No capture has all bands placed, or photos of one mosaic differ in kind.
+        No capture has all bands placed, or a photo is of another kind than the first.
     """
     sources = sources_of(reconstruction, bands)
     first = read_pixels(sources[0].paths[0])
@@ -101,35 +103,17 @@ def render_orthomosaic(
     files = out, out.with_name("source_index.tif"), out.with_name("views.tif")
     listing = {"sources": json.dumps([source.name for source in sources])}
     report = progress or (lambda share: None)
-    buffers: LeastRecent[DepthBuffer] = LeastRecent(cache_mib << 19, lambda buffer: buffer.depths.nbytes)
-
-    lookout = Lookout(
-        relief=surface.relief,
-        offset=surface.offset,
-        reach=np.array([3.0 * surface.grid.pixel_m + 6.0 * grid.pixel_m, _usual_gsd(sources, surface)]),
-        depths=lambda view: buffers.get(view.image, lambda: depth_buffer(view, surface.relief)),
-    )
+    lookout = _lookout(sources, surface, grid, cache_mib)
     plan = plan_mosaic(sources, lookout, grid, picture=picture)
     report(_PLAN_SHARE)
-    maker = TileMaker(sources, plan, lookout, grid, picture=picture, cache_mib=cache_mib)
-    covered = hidden = 0
-    # tiles of one neighbourhood after another: they share photos, which are decoded once
-    blocks = sorted(grid.blocks(TILE), key=lambda block: (block.row // _NEAR, block.col // _NEAR))
+    shelf = PhotoShelf(cache_mib, first, picture_reduction(grid.pixel_m / lookout.reach[1]) if picture else 1)
+    maker = TileMaker(sources, plan, lookout, grid, shelf, picture=picture)
     with (
         tiled(files[0], grid, (*names, "alpha"), str(first.dtype)) as colours,
         tiled(files[1], grid, ("source",), "uint16", listing) as indexes,
         tiled(files[2], grid, ("views",), "uint16") as counts,
     ):
-        for k, block in enumerate(blocks):
-            tile = maker.tile(block)
-            window = Window(block.col, block.row, block.width, block.height)
-            if tile is not None:
-                covered += int(np.count_nonzero(tile.source))
-                hidden += int(np.count_nonzero((tile.source > 0) & (tile.views == 0)))
-                colours.write(tile.values, window=window)
-                indexes.write(tile.source, 1, window=window)
-                counts.write(tile.views, 1, window=window)
-            report(_PLAN_SHARE + _TILES_SHARE * (k + 1) / len(blocks))
+        covered, hidden = _render(maker, grid, (colours, indexes, counts), report)
     return MosaicFacts(
         orthomosaic=files[0],
         source_index=files[1],
@@ -140,6 +124,36 @@ def render_orthomosaic(
         hidden_share=hidden / max(covered, 1),
         seams=seam_steps(files[0], files[1]),
         band_shifts=tuple(band_shifts(files[0])) if len(bands) > 1 else (),
+    )
+
+
+def _render(
+    maker: TileMaker, grid: Grid, files: tuple[DatasetWriter, DatasetWriter, DatasetWriter], report: Progress
+) -> tuple[int, int]:
+    """Write all tiles; how many pixels have content, and how many of these nobody sees."""
+    covered = hidden = 0
+    # tiles of one neighbourhood after another: they share photos, which are decoded once
+    blocks = sorted(grid.blocks(TILE), key=lambda block: (block.row // _NEAR, block.col // _NEAR))
+    for k, block in enumerate(blocks):
+        tile = maker.tile(block)
+        window = Window(block.col, block.row, block.width, block.height)
+        if tile is not None:
+            covered += int(np.count_nonzero(tile.source))
+            hidden += int(np.count_nonzero((tile.source > 0) & (tile.views == 0)))
+            files[0].write(tile.values, window=window)
+            files[1].write(tile.source, 1, window=window)
+            files[2].write(tile.views, 1, window=window)
+        report(_PLAN_SHARE + _TILES_SHARE * (k + 1) / len(blocks))
+    return covered, hidden
+
+
+def _lookout(sources: Sequence[Source], surface: Surface, grid: Grid, cache_mib: int) -> Lookout:
+    buffers: LeastRecent[DepthBuffer] = LeastRecent(cache_mib << 19, lambda buffer: buffer.depths.nbytes)
+    return Lookout(
+        relief=surface.relief,
+        offset=surface.offset,
+        reach=np.array([3.0 * surface.grid.pixel_m + 6.0 * grid.pixel_m, _usual_gsd(sources, surface)]),
+        depths=lambda view: buffers.get(view.image, lambda: depth_buffer(view, surface.relief)),
     )
 
 

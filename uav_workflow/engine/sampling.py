@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.photo_cache import LeastRecent, read_pixels, read_reduced
+from uav_workflow.engine.photo_cache import LeastRecent, read_reduced
 from uav_workflow.engine.views import Float32, Float64, View
 from uav_workflow.engine.visibility import OUTSIDE, photo_positions
+from uav_workflow.errors import EngineError
 
 Array = NDArray[Any]
 Bool = NDArray[np.bool_]
@@ -38,17 +39,19 @@ class PhotoShelf:
     ----------
     cache_mib : int
         Memory they may take; the one in use is held in any case.
+    example : array
+        A photo of the flight: all must be of its type and have as many channels.
     reduction : int
         1, 2, 4 or 8: photos are held so many times smaller (pictures whose pixels are coarser than the photos').
     """
 
-    def __init__(self, cache_mib: int, reduction: int = 1) -> None:
-        self._reduction = reduction
+    def __init__(self, cache_mib: int, example: Array, reduction: int = 1) -> None:
+        self._kind, self._reduction = _kind(example), reduction
         self._photos: LeastRecent[_Held] = LeastRecent(cache_mib << 20, lambda held: held.nbytes)
 
     def shown(self, path: Path, maps: Float32) -> Array:
         """A picture's colours at ``maps`` (2, rows, columns), by bicubic interpolation; 0 outside."""
-        held = self._photos.get(str(path), lambda: _Held(read_reduced(path, self._reduction), None))
+        held = self._photos.get(str(path), lambda: _Held(self._read(path), None))
         at = (maps + 0.5) / self._reduction - 0.5 if self._reduction > 1 else maps
         # beyond the outermost centres the border is repeated, beyond the frame nothing is wanted
         sample: Array = cv2.remap(held.pixels, at[0], at[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -56,7 +59,7 @@ class PhotoShelf:
 
     def measured(self, path: Path, maps: Float32) -> tuple[Array, NDArray[np.uint8]]:
         """Bilinear samples of a band's photo, and their flaws: 0 none, 1 saturated, 2 no number or outside."""
-        held = self._photos.get(str(path), lambda: _with_saturation(read_pixels(path)))
+        held = self._photos.get(str(path), lambda: _with_saturation(self._read(path)))
         sample: Array = cv2.remap(held.pixels, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         flaw = np.zeros(maps.shape[1:], np.uint8)
         if held.saturated is not None:
@@ -67,6 +70,23 @@ class PhotoShelf:
             flaw[~(known if sample.ndim == 2 else known.all(axis=2))] = 2
         flaw[maps[0] < 0] = 2
         return sample, flaw
+
+    def _read(self, path: Path) -> Array:
+        pixels = read_reduced(path, self._reduction)
+        if _kind(pixels) != self._kind:
+            raise EngineError(
+                f"{path.name}: is a photo of {_kind(pixels)}, others are of {self._kind}; process them as flights apart"
+            )
+        return pixels
+
+
+def picture_reduction(pitch: float) -> int:
+    """How many times smaller photos are held for a picture of ``pitch`` photo pixels a pixel: 1, 2, 4 or 8."""
+    return max(level for level in (1, 2, 4, 8) if level <= max(1.0, pitch))
+
+
+def _kind(pixels: Array) -> str:
+    return f"{pixels.shape[2] if pixels.ndim == 3 else 1} x {pixels.dtype}"
 
 
 def positions(view: View, heights: Float32, corner: Float64, wanted: Bool) -> Float32:

@@ -18,6 +18,7 @@ from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.engine.orthomosaic import MosaicFacts, render_orthomosaic
 from uav_workflow.engine.sources import BandLayer
 from uav_workflow.engine.surface import Surface
+from uav_workflow.errors import EngineError
 
 PIXEL = 0.1
 GRID = Grid("EPSG:32632", OFFSET[0] - 7, OFFSET[1] + 6, PIXEL, 140, 120)
@@ -131,6 +132,18 @@ def test_what_is_saturated_in_every_capture_stays_and_what_is_no_number_stays_ou
     assert (values[alpha > 0] == 2).all()
     assert (alpha > 0).mean() > 0.95
     assert np.array_equal(alpha > 0, source > 0)
+
+
+def test_a_photo_of_another_kind_is_refused_by_name(scene: Scene, surface: Surface, tmp_path: Path) -> None:
+    reconstruction, paths = photos(scene, tmp_path)
+    odd = paths["photo_04.tif"]
+    with rasterio.open(odd) as dataset:
+        values, profile = dataset.read(), dataset.profile
+    with rasterio.open(odd, "w", **{**profile, "dtype": "float32"}) as dataset:
+        dataset.write(values.astype(np.float32))
+    with pytest.raises(EngineError, match="photo_04.tif: is a photo of 1 x float32, others are of 1 x uint16"):
+        render(reconstruction, paths, surface, tmp_path / "mosaic.tif")
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_the_tag_of_orientation_does_not_turn_a_photo(scene: Scene, surface: Surface, tmp_path: Path) -> None:
