@@ -25,6 +25,10 @@ from uav_workflow.simulation.flight import simulate
 Figures = dict[str, float]
 Say = Callable[[str], None]
 
+LEAST_PHOTOS = 3
+"""Fewer make no similarity: nothing can be compared."""
+MOST_PHOTOS = 150
+"""Of flights over hectares the cameras alone are compared: they are flown for time and memory."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -90,7 +94,11 @@ def score(run: EngineRun, truth: Truth) -> Figures:
     """Products of a project against the truth: metres, pixels and percents as the quality room names them."""
     project, gsd = run.project, truth.gsd_m
     placement = Placement(truth=truth, made=read_reconstruction(project / "opensfm" / "reconstruction.json"))
+    if len(placement.shots) < LEAST_PHOTOS:
+        return {"placed": placement.placed_share}
     figures = placement.figures()
+    if len(truth.shots) > MOST_PHOTOS:
+        return figures
     figures |= surface_figures(project / "odm_dem" / "dsm.tif", placement)
     figures |= terrain_figures(project / "odm_dem" / "dtm.tif", placement)
     # where the block lies by itself: that of its cameras, and what its surface is off from them

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+LONGEST_S = 2 * 3600.0
+"""An engine that takes longer has hung; it counts as failed."""
 STAGES = ("photos", "structure", "surface", "orthomosaic", "height models", "point cloud", "report")
 
 
@@ -80,7 +83,11 @@ def run_engine(flight: Path, project: Path, options: Mapping[str, object], files
         told: list[tuple[float, float]] = []
         listener = threading.Thread(target=_listen, args=(os.fdopen(read_end, encoding="ascii"), started, told))
         listener.start()
-        status = process.wait()
+        try:
+            status = process.wait(LONGEST_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            status = process.wait()
         wall = time.monotonic() - started
         listener.join()
     return EngineRun(project=project, status=status, wall_s=wall, progress=tuple(told))

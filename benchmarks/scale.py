@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.engine import Figures, measure_flights
+from benchmarks.engine import ROOT, Figures, measure_flights
 from benchmarks.engine_run import STAGES
 from benchmarks.figures import Figure
 from benchmarks.scenarios import Scenario, scenario
@@ -92,8 +92,8 @@ def _of(found: Figures, key: str) -> float:
 
 def _part(part: str, project: Path, *rest: str) -> dict[str, float]:
     """Costs of a part in a process of its own; NaN, which reaches nothing, when it fails."""
-    command = [sys.executable, "-P", "-m", "benchmarks.engine_part", part, str(project), *rest]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
+    command = [sys.executable, "-m", "benchmarks.engine_part", part, str(project), *rest]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True, cwd=ROOT)
     if ended.returncode == 0:
         return dict(json.loads(ended.stdout.splitlines()[-1]))
     names = ("features_cpu_s_per_mp", *(f"grid_{a}_{b}" for a in ("surface", "mosaic") for b in ("peak_mib", "cpu_s")))
