@@ -41,7 +41,9 @@ def measure_flights(
     drop: bool = False,
     say: Say = print,
 ) -> dict[str, Figures]:
-    """Fly, process and score; name of the flight -> figures. Results are remembered in ``keep`` by the code's digest.
+    """Fly, process and score; name of the flight -> figures.
+
+    Results are remembered in ``keep`` by the code's digest, those of an engine that failed are not.
 
     Parameters
     ----------
@@ -62,11 +64,13 @@ def measure_flights(
 
 
 def _remembered(scenario: Scenario, keep: Path, again: bool, say: Say) -> Figures:
-    place = keep / "results" / _digest("uav_workflow", "benchmarks") / f"{scenario.name}-{_key(scenario)}.json"
+    place = keep / "results" / MEASURED_BY / f"{scenario.name}-{_key(scenario)}.json"
     if place.exists() and not again:
         say(f"{scenario.name}: remembered")
         return {name: math.nan if value is None else value for name, value in json.loads(place.read_text()).items()}
     figures = measure_flight(scenario, keep, say)
+    if "wall_s" not in figures:
+        return figures
     place.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({name: value if math.isfinite(value) else None for name, value in figures.items()}, indent=1)
     draft = place.with_suffix(".draft")
@@ -116,8 +120,7 @@ def score(run: EngineRun, truth: Truth) -> Figures:
 
 def flown(scenario: Scenario, keep: Path, say: Say) -> Path:
     """Folder of the simulated flight, made unless it is there."""
-    made_by = _digest("uav_workflow/simulation", "flight_plans")
-    folder = keep / "flights" / f"{scenario.flight}-{_key(scenario)}-{made_by}"
+    folder = keep / "flights" / f"{scenario.flight}-{_key(scenario)}-{MADE_BY}"
     if not (folder / "truth" / "summary.json").exists():
         say(f"{scenario.name}: simulating {scenario.options.captures} captures, sky {scenario.options.sky}")
         shutil.rmtree(folder, ignore_errors=True)
@@ -136,3 +139,8 @@ def _digest(*folders: str) -> str:
         for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:10]
+
+
+# as they were when this process began: an edit while it runs would name its flights after code that did not make them
+MADE_BY = _digest("uav_workflow/simulation", "flight_plans")
+MEASURED_BY = _digest("uav_workflow", "flight_plans", "benchmarks")

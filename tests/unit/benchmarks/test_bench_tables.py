@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import engine
 from benchmarks.bounds import BOUNDS, Bound, Line, lines, table
 from benchmarks.engine_run import EngineRun
 from benchmarks.figures import Figure
-from benchmarks.scenarios import scenario, scenarios
+from benchmarks.scenarios import Scenario, scenario, scenarios
 
 
 def line_of(what: str, flights: list[dict[str, float]], sensor: str = "rgb", variant: str = "gps") -> Line:
@@ -124,3 +125,21 @@ def test_progress_that_falls_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "missed"), [(1.0, False), (3.0, True), (math.nan, True)])
 def test_a_figure_that_is_not_known_is_missed(value: float, missed: bool) -> None:
     assert Figure(what="growth", value=value, unit="1", bound=1.5).missed is missed
+
+
+def test_a_finished_flight_is_remembered_and_a_failed_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flown: list[str] = []
+
+    def measure(each: Scenario, _keep: Path, _say: object) -> dict[str, float]:
+        flown.append(each.name)
+        return {"placed": 0.0} if each.variant == "rtk" else {"placed": 1.0, "wall_s": 3.0, "seam_median": math.nan}
+
+    monkeypatch.setattr(engine, "measure_flight", measure)
+    chosen = [scenario("meadow", "rgb", 3), scenario("meadow", "rgb", 3, variant="rtk")]
+    first = engine.measure_flights(chosen, tmp_path, say=lambda _text: None)
+    again = engine.measure_flights(chosen, tmp_path, say=lambda _text: None)
+    assert flown == [chosen[0].name, chosen[1].name, chosen[1].name]
+    assert again[chosen[0].name]["wall_s"] == first[chosen[0].name]["wall_s"] == 3.0
+    assert math.isnan(again[chosen[0].name]["seam_median"])
