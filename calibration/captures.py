@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.image_file import PictureFile, read_picture, write_picture
+from calibration.overlaps import adjust_plan
 from calibration.panel_picture import draw_panel
 from calibration.plan import CalibrationPlan, Pictures, plan_calibration
 from calibration.response import BoolArray, response, temperature
@@ -104,7 +105,7 @@ def calibrate_captures(
     chosen = settings or CalibrationSettings()
     tell = progress or (lambda fraction, text: None)
     tell(0.0, "looking for calibration panels")
-    plan = plan_calibration(flight, chosen, panels_alone=alone)
+    plan = adjust_plan(plan_calibration(flight, chosen, panels_alone=alone), chosen, workers=workers)
     rows, broken = _calibrate_all(_Work(plan=plan, out=out, settings=chosen, alone=alone), workers, tell)
     gates = (*plan.gates, *_picture_gates(plan, rows, chosen))
     document = _document(flight, plan, rows, gates, chosen) | {"panels": _panels(plan, out)}

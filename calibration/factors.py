@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,6 +43,8 @@ class BandIllumination:
     uncertainty : mapping
         Relative standard uncertainties (panel, region, drift, sun_sensor), and ``combined``, their root sum of squares;
         empty for relative values.
+    adjustment : mapping or None
+        What the overlaps of the pictures changed, where they were asked.
     relative : bool
         True when nothing ties the band to SI reflectance.
     """
@@ -55,6 +57,7 @@ class BandIllumination:
     relative: bool = False
     gates: tuple[Gate, ...] = ()
     sun_sensor: str = "none"
+    adjustment: Mapping[str, Json] | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Plain dictionary for JSON; the irradiance of the pictures goes with the pictures."""
@@ -67,6 +70,7 @@ class BandIllumination:
                 for seconds, factor in self.visits
             ],
             "relative_uncertainty": {name: round(value, 5) for name, value in self.uncertainty.items()},
+            "block_adjustment": dict(self.adjustment) if self.adjustment is not None else None,
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from calibration.albedo import PanelTable
 from calibration.markers import PanelMarker, shipped_markers
@@ -21,6 +22,8 @@ LIMITS: Mapping[str, Bounds] = {
     "sun-elevation": (30.0, 20.0),
     "sun-sensor-variation": (0.05, 0.15),
     "sun-sensor-tilt": (15.0, 25.0),
+    "overlap-residual": (0.05, 0.10),
+    "block-gain": (2.0, 3.0),
     "saturated": (0.01, 0.05),
     "out-of-range": (0.005, 0.02),
 }
@@ -47,6 +50,8 @@ class CalibrationSettings:
     smooth_sun_sensor : bool
         Under a steady sky the readings of a flight become one straight line times sin(sun elevation), which takes
         the noise of a tilting sensor out; under a changing one only wild single readings are replaced.
+    block_adjustment : {"auto", "on", "off"}
+        Gains of single pictures from their overlaps; ``auto``: where the sun sensor saw a changing sky.
     cap : float
         Largest value written.
     limits : mapping
@@ -60,6 +65,7 @@ class CalibrationSettings:
     use_panels: bool = True
     use_sun_sensor: bool = True
     smooth_sun_sensor: bool = True
+    block_adjustment: Literal["auto", "on", "off"] = "auto"
     cap: float = 2.0
     limits: Mapping[str, Bounds] = field(default_factory=dict)
 

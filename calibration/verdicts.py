@@ -21,9 +21,17 @@ _OF_GATES = {
     "sun-elevation": ("the sun stood low", "fly nearer to noon"),
     "sun-sensor-variation": (
         "the light changed during the flight",
-        "block adjustment of the pictures would be needed for better; trust single places less",
+        "trust single places less; see the overlap residual for what block adjustment left",
     ),
     "sun-sensor-tilt": ("the sun sensor was tilted", "mount it level and fly slower"),
+    "overlap-residual": (
+        "overlapping pictures disagree about the ground",
+        "look at the pictures: moving shadows, water and wind can't be mended by a gain",
+    ),
+    "block-gain": (
+        "the overlaps ask for gains far from the sun sensor's word",
+        "look for a shaded sensor; trust the pictures' neighbours",
+    ),
     "saturated": ("pictures have saturated pixels", "bright ground is too dark in the result; lower the exposure"),
     "out-of-range": ("reflectance lies outside -0.02 - 1.2", "check panel table, shadow on the panel and glints"),
 }
