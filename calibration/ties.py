@@ -57,7 +57,8 @@ def tie_captures(captures: Sequence[Capture], *, workers: int = 2) -> tuple[Pair
     positions = local_positions(captures)
     pairs = choose_pairs(positions, np.asarray(np.isfinite(positions).all(axis=1)), MatchSettings(neighbours=10))
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        features = list(pool.map(lambda capture: _features(_reduced(capture.primary)), captures))
+        # read in this thread: the reader silences a warning of its library, which threads can't do side by side
+        features = list(pool.map(_features, (_reduced(capture.primary) for capture in captures)))
         found = pool.map(lambda pair: _tie(pair, features[pair[0]], features[pair[1]]), pairs)
         return tuple(ties for ties in found if ties is not None)
 
