@@ -12,9 +12,11 @@ from uav_workflow.errors import FlightDataError
 from uav_workflow.findings import Finding, by_weight, has_errors, warning
 from uav_workflow.flights.captures import group_captures
 from uav_workflow.flights.control_points import read_control_points
+from uav_workflow.flights.digests import sha256_of
 from uav_workflow.flights.photos import read_photos
 from uav_workflow.flights.positions import apply_positions
 from uav_workflow.flights.sensors import match_profile
+from uav_workflow.flights.wording import listed
 
 
 def read_captures(
@@ -46,9 +48,11 @@ def read_captures(
         findings.append(
             warning("image-groups-unused", "image_groups.txt", "the engine does not split flights", "nothing to do")
         )
-    survey = tuple(capture for capture in captures if not capture.is_panel)
-    if len(survey) < len(captures):
-        say(f"{len(captures) - len(survey)} panel captures are left out")
+    survey, copies = _without_copies([capture for capture in captures if not capture.is_panel])
+    findings += copies
+    panels = sum(capture.is_panel for capture in captures)
+    if panels:
+        say(f"{panels} panel captures are left out")
     for finding in by_weight(findings):
         say(f"{finding.level} {finding.code}: {finding.where}: {finding.message}; {finding.hint}")
     if has_errors(findings) or not survey:
@@ -86,6 +90,24 @@ def read_control(
         text = "; ".join(finding.message for finding in by_weight(findings) if has_errors([finding]))
         raise FlightDataError(f"the control points can't be used: {text}", findings)
     return tuple(point for point in kept if point.marks), findings
+
+
+def _without_copies(captures: Sequence[Capture]) -> tuple[tuple[Capture, ...], list[Finding]]:
+    """Captures whose primary photo is not the same file as an earlier one's; copies weigh double and tie nothing."""
+    by_size: dict[int, list[Capture]] = {}
+    for capture in captures:
+        by_size.setdefault(capture.primary.size_bytes, []).append(capture)
+    first: dict[str, str] = {}
+    copies: dict[str, str] = {}
+    for capture in captures:
+        if len(by_size[capture.primary.size_bytes]) > 1:
+            original = first.setdefault(sha256_of(capture.primary.path), capture.primary.name)
+            if original != capture.primary.name:
+                copies[capture.primary.name] = original
+    kept = tuple(capture for capture in captures if capture.primary.name not in copies)
+    pairs = listed(f"{copy} of {original}" for copy, original in copies.items())
+    message = f"copies of photos that are there already are left out: {pairs}"
+    return kept, [warning("photo-copies", "images", message, "nothing to do")] if copies else []
 
 
 def _with_accuracy(image: BandImage, sigma_m: float) -> BandImage:

@@ -45,7 +45,7 @@ class CalibrationSettings:
         Keep the weight of GPS positions beside control points.
     """
 
-    focal_sigma: float = 0.03
+    focal_sigma: float = 0.02
     focal_guard: float = 0.05
     principal_sigma: float = 0.01
     k3_sigma: float = 0.01

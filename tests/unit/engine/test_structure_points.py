@@ -11,7 +11,7 @@ import pytest
 from uav_workflow.domain.flight import Band, BandImage, Capture
 from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine.ground_control import PointResidual
-from uav_workflow.engine.inputs import read_control
+from uav_workflow.engine.inputs import read_captures, read_control
 from uav_workflow.engine.odm_report import gcp_errors, write_points
 from uav_workflow.errors import FlightDataError
 
@@ -41,6 +41,20 @@ def test_no_file_means_no_points_and_a_broken_one_stops_the_run(tmp_path: Path) 
     (tmp_path / "gcp_list.txt").write_text("EPSG:32633\n1 2 3 4 5 nowhere.tif A\n")
     with pytest.raises(FlightDataError, match="control points"):
         read_control(tmp_path, [capture(0)], print)
+
+
+def test_a_photo_copied_twice_is_used_once(tmp_path: Path) -> None:
+    import cv2
+
+    (tmp_path / "images").mkdir()
+    for number in range(3):
+        picture = np.random.default_rng(number).integers(0, 255, (60, 80), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / "images" / f"{number}.jpg"), picture)
+    (tmp_path / "images" / "copy of 1.jpg").write_bytes((tmp_path / "images" / "1.jpg").read_bytes())
+    captures, findings = read_captures(tmp_path, 3.0, lambda line: None)
+    assert [capture.primary.name for capture in captures] == ["0.jpg", "1.jpg", "2.jpg"]
+    (finding,) = [finding for finding in findings if finding.code == "photo-copies"]
+    assert "copy of 1.jpg of 1.jpg" in finding.message
 
 
 def residual(name: str, error: tuple[float, float, float], *, used: bool, check: bool = False) -> PointResidual:

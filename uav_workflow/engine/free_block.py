@@ -1,0 +1,131 @@
+"""From photos to a free block: features, matches, mapping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from uav_workflow.domain.flight import BandImage
+from uav_workflow.domain.product import Json
+from uav_workflow.engine.block import Block
+from uav_workflow.engine.features import FeatureSettings, extract_features
+from uav_workflow.engine.mapping import MapSettings, map_photos
+from uav_workflow.engine.matching import MatchSettings, bridging_pairs, choose_pairs, match_pairs
+from uav_workflow.engine.priors import PositionPriors, camera_name
+
+Progress = Callable[[float, str], None]
+
+
+class Stopwatch:
+    """CPU seconds of each stage, this process and its threads."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, Json] = {}
+        self._last = time.process_time()
+
+    def stage(self, name: str) -> None:
+        """Note what was spent since the last stage."""
+        now = time.process_time()
+        self.seconds[name] = round(now - self._last, 2)
+        self._last = now
+
+
+@dataclass(slots=True, kw_only=True)
+class FreeBlock:
+    """What matching alone gives: a block of no place and size, and how it held together.
+
+    Attributes
+    ----------
+    block : Block
+        Names are those of the flight.
+    pairs : int
+        Pairs of photos that were matched.
+    inliers : list of int
+        Matches of each pair that held.
+    others : list of list of str
+        Photos of each block that could not be tied to this one.
+    """
+
+    block: Block
+    pairs: int
+    inliers: list[int]
+    others: list[list[str]]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Row of each image in the block."""
+        return {name: row for row, name in enumerate(self.block.names)}
+
+    def facts(self) -> dict[str, Json]:
+        """For the report."""
+        return {
+            "components": 1 + len(self.others),
+            "other_blocks": [list[Json](names) for names in self.others],
+            "pairs": self.pairs,
+            "pairs_verified": len(self.inliers),
+            "inliers_per_pair": round(float(np.mean(self.inliers)), 1) if self.inliers else 0.0,
+        }
+
+
+def tie_photos(
+    images: Sequence[BandImage],
+    positions: PositionPriors,
+    work: Path,
+    *,
+    settings: tuple[FeatureSettings, MatchSettings, MapSettings],
+    report: Progress,
+    watch: Stopwatch,
+) -> FreeBlock:
+    """Largest block that the photos make, each matched with its neighbours.
+
+    Raises
+    ------
+    EngineError
+        No two photos could be tied together.
+    """
+    features, matching, mapping = settings
+    report(0.0, "finding features")
+    database, names = extract_features(
+        _by_camera(images), work, features, progress=lambda share: report(0.45 * share, "finding features")
+    )
+    watch.stage("features")
+    keys = {name: key for key, name in names.items()}
+    order = [keys[image.name] for image in images]
+    pairs = choose_pairs(positions.xyz[:, :2], positions.known, matching)
+    inliers = match_pairs(
+        database, order, pairs, matching, progress=lambda share: report(0.45 + 0.2 * share, "matching photos")
+    )
+    watch.stage("matching")
+
+    def placing(share: float) -> None:
+        report(0.65 + 0.15 * share, "placing photos")
+
+    block, others = map_photos(database, work, mapping, progress=placing)
+    if others:
+        # blocks that lie side by side may have missed each other among the nearest neighbours
+        inside = set(block.names)
+        placed = np.array([key in inside for key in order])
+        bridges = sorted(set(bridging_pairs(positions.xyz[:, :2], placed, matching)) - set(pairs))
+        if bridges:
+            pairs = [*pairs, *bridges]
+            inliers = match_pairs(database, order, bridges, matching, progress=lambda share: None)
+            block, others = map_photos(database, work, mapping, progress=lambda share: None)
+    watch.stage("mapping")
+    return FreeBlock(
+        block=replace(block, names=[names[key] for key in block.names]),
+        pairs=len(pairs),
+        inliers=inliers,
+        others=[[names[key] for key in block_names] for block_names in others],
+    )
+
+
+def _by_camera(images: Sequence[BandImage]) -> list[list[BandImage]]:
+    """Images that share a camera: body, size, band and first guess of the focal length."""
+    groups: dict[str, list[BandImage]] = {}
+    for image in images:
+        groups.setdefault(camera_name(image), []).append(image)
+    return list(groups.values())
