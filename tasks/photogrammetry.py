@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from uav_workflow.photogrammetry.task_order import TaskResult
 
 ASSETS = "assets"
+SENT = "sent"
+PHOTOS = f"{SENT}/photos.txt"
 OUTPUTS = (
     "odm_orthophoto",
     "odm_dem",
@@ -59,12 +61,12 @@ class NodeTask(ProductTask):
         from uav_workflow.photogrammetry.client import run_task
         from uav_workflow.photogrammetry.identity import task_uuid
         from uav_workflow.photogrammetry.task_order import TaskOrder
-        from uav_workflow.photogrammetry.verification import Thresholds, discard_unasked, verify
+        from uav_workflow.photogrammetry.verification import discard_unasked, verify
 
         flight = self.read_flight()
-        files = self._photos(flight) | self._texts(flight, draft.path / "sent")
+        photos = self._photos(flight)
+        files = photos | self._texts(flight, draft.path / SENT)
         options = node_options(self.scope)
-        asked = self.scope.recipe.photogrammetry
         order = TaskOrder(
             task_uuid=task_uuid(self.flight, self.address.fingerprint, options),
             name=f"{self.scope.record.site} {self.flight}",
@@ -72,7 +74,7 @@ class NodeTask(ProductTask):
             options=options,
             outputs=OUTPUTS,
             dispensable=PROTECTING,
-            may_lower=asked.lower_on_memory,
+            may_lower=self.scope.recipe.photogrammetry.lower_on_memory,
         )
         with node_for(Path(self.workspace)) as node:
             self.track(str(node.address))
@@ -84,12 +86,13 @@ class NodeTask(ProductTask):
                 patience=self.patience(),
                 find_node=node.find,
             )
-        limits = Thresholds(placed_warning=asked.minimum_placed, covered_warning=asked.minimum_covered)
         findings = lowered_findings(result) + discard_unasked(result.assets, options)
         zone, bands = flight.geometry.crs, band_names(flight)
-        findings += verify(result.assets, sorted(files), options, limits, crs=zone, bands=bands)
+        findings += verify(result.assets, options, crs=zone, bands=bands)
         draft.findings.extend(findings)
         draft.facts.update(task_facts(result))
+        (draft.path / SENT).mkdir(exist_ok=True)
+        (draft.path / PHOTOS).write_text("".join(f"{name}\n" for name in sorted(photos)), encoding="utf-8")
         result.assets.rename(draft.path / ASSETS)
 
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.captures import CalibratedCaptures
-from tasks.photogrammetry import ASSETS, NodeTask, image_names
+from tasks.photogrammetry import ASSETS, PHOTOS, NodeTask, image_names
 from tasks.product import ProductTask
 from tasks.scope import Scope
 from uav_workflow.domain.ground import GroundControlPoint
@@ -38,18 +38,27 @@ class Reconstruction(_FromNode):
     """Poses and cameras, and how far they lie from the survey."""
 
     kind = "reconstruction"
-    version = 2
+    version = 3
     sections = ("acceptance",)
     roles = ("control_points",)
 
     def make(self, draft: Draft) -> None:
         """Write reconstruction.json and shots.geojson; check_points.csv where points were surveyed."""
-        from uav_workflow.photogrammetry.assets import SurveyLimits, make_reconstruction, make_survey
+        from uav_workflow.photogrammetry.assets import (
+            SurveyLimits,
+            Thresholds,
+            make_reconstruction,
+            make_survey,
+            verify_placement,
+        )
 
         draft.note(make_reconstruction(self.assets, draft.path))
+        accept = self.scope.recipe.acceptance
+        photos = self.product(NodeTask.kind).file(PHOTOS).read_text(encoding="utf-8").splitlines()
+        due = Thresholds(placed_warning=accept.minimum_placed, covered_warning=accept.minimum_covered)
+        draft.findings.extend(verify_placement(self.assets, photos, due))
         points, names = self.surveyed()
         if points:
-            accept = self.scope.recipe.acceptance
             limits = SurveyLimits(rmse_h_gsd=accept.check_rmse_h_gsd, rmse_z_gsd=accept.check_rmse_z_gsd)
             draft.note(make_survey(self.assets, points, draft.path, names=names, limits=limits))
 

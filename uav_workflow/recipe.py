@@ -31,7 +31,7 @@ class Calibration(Section):
 
 
 class Photogrammetry(Section):
-    """What is asked of the node, and what must come back."""
+    """What is asked of the node."""
 
     orthomosaic_cm: float | None = Field(default=None, gt=0)
     """Pixel of the flight's grid, centimetres; the photos' GSD when absent."""
@@ -39,13 +39,15 @@ class Photogrammetry(Section):
     """Further options of the node, by its own names."""
     lower_on_memory: bool = True
     """Where a node runs out of memory, try again with milder options; each step is said."""
-    minimum_placed: Share = 0.8
-    minimum_covered: Share = 0.9
 
 
 class Acceptance(Section):
     """Bounds beyond which what the node made is questioned; they change findings, never a product's values."""
 
+    minimum_placed: Share = 0.8
+    """Share of the photos the node must place."""
+    minimum_covered: Share = 0.9
+    """Share of the area between the camera positions that orthomosaic and surface must cover."""
     check_rmse_h_gsd: float = Field(default=2.0, gt=0)
     """Horizontal RMSE of check points, in GSD."""
     check_rmse_z_gsd: float = Field(default=3.0, gt=0)

@@ -8,10 +8,11 @@ from uav_workflow.photogrammetry.poses import make_reconstruction
 from uav_workflow.photogrammetry.surface import make_surface
 from uav_workflow.photogrammetry.survey import SurveyLimits, make_survey
 from uav_workflow.photogrammetry.survey_heights import compare_heights
-from uav_workflow.photogrammetry.verification import verify
+from uav_workflow.photogrammetry.verification import Thresholds, verify_placement
 
 __all__ = [
     "SurveyLimits",
+    "Thresholds",
     "check_band_shift",
     "check_reflectance",
     "compare_heights",
@@ -21,5 +22,5 @@ __all__ = [
     "make_reconstruction",
     "make_surface",
     "make_survey",
-    "verify",
+    "verify_placement",
 ]

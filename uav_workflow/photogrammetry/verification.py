@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +19,7 @@ from uav_workflow.photogrammetry.node_raster import Coverage, NodeRaster
 if TYPE_CHECKING:
     from uav_workflow.domain.reconstruction import Reconstruction
 
-__all__ = ["Thresholds", "discard_unasked", "verify"]
-
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".dng", ".bmp", ".raw", ".nef", ".jxl")
+__all__ = ["Thresholds", "discard_unasked", "verify", "verify_placement"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +33,14 @@ class Thresholds:
 
 
 def verify(
-    assets: Path,
-    uploaded: Sequence[str],
-    options: Mapping[str, Json],
-    thresholds: Thresholds | None = None,
-    *,
-    crs: str | None = None,
-    bands: Sequence[str] = (),
+    assets: Path, options: Mapping[str, Json], *, crs: str | None = None, bands: Sequence[str] = ()
 ) -> list[Finding]:
-    """Findings on what a node handed back, measured on the files themselves.
+    """Findings on what a node handed back, measured on the files themselves; no bound of the user's is asked.
 
     Parameters
     ----------
     assets : Path
         The unpacked all.zip.
-    uploaded : sequence of str
-        Names sent, text files included.
     options : mapping
         Options asked for: they say which products are due.
     crs : str, optional
@@ -58,11 +48,8 @@ def verify(
     bands : sequence of str
         Bands the orthophoto must have.
     """
-    limits = thresholds or Thresholds()
     findings = check_products(assets, options, crs=crs, bands=bands)
-    photos = {name for name in uploaded if _is_photo(name)}
-    reconstruction = _poses(assets)
-    if reconstruction is None:
+    if _poses(assets) is None:
         findings.append(
             error(
                 "poses-missing",
@@ -71,16 +58,25 @@ def verify(
                 "ask for opensfm/reconstruction.json among the outputs",
             )
         )
-    else:
-        placed = {shot.image for shot in reconstruction.shots}
-        findings += _check_placed(assets, photos, placed, limits)
-        findings += _check_covered(assets, reconstruction, limits)
     return findings + _check_parts(assets) + check_console(assets)
 
 
-def _is_photo(name: str) -> bool:
-    stem, dot, suffix = name.lower().rpartition(".")
-    return f"{dot}{suffix}" in PHOTO_SUFFIXES and stem != "align" and not stem.endswith("_mask")
+def verify_placement(assets: Path, photos: Collection[str], limits: Thresholds | None = None) -> list[Finding]:
+    """Findings on how many photos were placed and how much of their area is covered.
+
+    Parameters
+    ----------
+    assets : Path
+        The unpacked all.zip; without poses nothing is found, `verify` says so.
+    photos : collection of str
+        Names of the photos on the node.
+    """
+    reconstruction = _poses(assets)
+    if reconstruction is None:
+        return []
+    limits = limits or Thresholds()
+    placed = {shot.image for shot in reconstruction.shots}
+    return _check_placed(assets, set(photos), placed, limits) + _check_covered(assets, reconstruction, limits)
 
 
 def _poses(assets: Path) -> Reconstruction | None:

@@ -10,7 +10,7 @@ import odm_files
 import pytest
 from pyproj import Transformer
 
-from uav_workflow.photogrammetry.verification import Thresholds, discard_unasked, verify
+from uav_workflow.photogrammetry.verification import Thresholds, discard_unasked, verify, verify_placement
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 OPTIONS = {"dsm": True}
@@ -28,11 +28,12 @@ def assets(tmp_path: Path) -> Path:
 
 
 def codes(assets: Path, names: tuple[str, ...] = NAMES, **options: object) -> dict[str, str]:
-    return {finding.code: finding.level for finding in verify(assets, names, OPTIONS | options)}  # type: ignore[arg-type]
+    found = verify(assets, OPTIONS | options) + verify_placement(assets, names)  # type: ignore[arg-type]
+    return {finding.code: finding.level for finding in found}
 
 
 def test_a_whole_result_has_no_findings(assets: Path) -> None:
-    assert codes(assets, (*NAMES, "gcp_list.txt", "geo.txt")) == {}
+    assert codes(assets) == {}
 
 
 @pytest.mark.parametrize("name", ["odm_orthophoto/odm_orthophoto.tif", "odm_dem/dsm.tif"])
@@ -71,7 +72,7 @@ def test_a_product_of_an_earlier_run_shows_by_its_date(assets: Path) -> None:
     os.utime(assets / "odm_dem/dsm.tif", (ended - 500, ended - 500))
     assert codes(assets) == {}
     os.utime(assets / "odm_dem/dsm.tif", (ended - 4320, ended - 4320))
-    found = verify(assets, NAMES, OPTIONS)
+    found = verify(assets, OPTIONS)
     assert [(finding.code, finding.where) for finding in found] == [("product-older-than-run", "odm_dem/dsm.tif")]
     assert "was written 1.0 h before" in found[0].message
 
@@ -86,12 +87,12 @@ def test_a_product_of_an_earlier_run_shows_by_its_date(assets: Path) -> None:
     ],
 )
 def test_products_lie_in_the_zone_of_the_flight(assets: Path, expected: str, found: dict[str, str]) -> None:
-    assert {f.code: f.level for f in verify(assets, NAMES, OPTIONS, crs=expected)} == found
+    assert {f.code: f.level for f in verify(assets, OPTIONS, crs=expected)} == found
 
 
 def test_zones_meet_at_the_date_line(assets: Path) -> None:
     odm_files.write(assets / "odm_dem/dsm.tif", np.ones((1, 20, 30), np.float32), (0.1, 0.1), crs="EPSG:32601")
-    found = verify(assets, NAMES, OPTIONS, crs="EPSG:32660")
+    found = verify(assets, OPTIONS, crs="EPSG:32660")
     assert "product-crs-neighbour" in {finding.code for finding in found if finding.where == "odm_dem/dsm.tif"}
 
 
@@ -107,7 +108,7 @@ def test_bands_go_by_their_descriptions(
     assets: Path, there: tuple[str, ...], asked: tuple[str, ...], found: dict[str, str]
 ) -> None:
     odm_files.orthophoto(assets, "uint16", there)
-    assert {f.code: f.level for f in verify(assets, NAMES, OPTIONS, bands=asked)} == found
+    assert {f.code: f.level for f in verify(assets, OPTIONS, bands=asked)} == found
 
 
 def test_an_empty_product_is_none(assets: Path) -> None:
@@ -124,10 +125,10 @@ def test_wrong_crs(assets: Path) -> None:
 
 def test_photos_left_out_are_listed(assets: Path) -> None:
     odm_files.poses(assets, NAMES[:3], CENTRES[:3], bands=dict.fromkeys(NAMES, "RGB"))
-    found = {finding.code: finding for finding in verify(assets, NAMES, OPTIONS)}
+    found = {finding.code: finding for finding in verify_placement(assets, NAMES)}
     assert found["photo-not-placed"].level == "warning"
     assert "3 of 4 photos placed (75%); left out: d.jpg" in found["photo-not-placed"].message
-    strict = verify(assets, NAMES, OPTIONS, Thresholds(placed_error=0.8))
+    strict = verify_placement(assets, NAMES, Thresholds(placed_error=0.8))
     assert {finding.code: finding.level for finding in strict}["photo-not-placed"] == "error"
 
 
@@ -145,7 +146,7 @@ def test_holes_between_the_cameras(assets: Path) -> None:
     centres = CENTRES.copy()
     centres[[0, 3], 0] = odm_files.X0 + 0.2  # the left third of the orthophoto is empty
     odm_files.poses(assets, NAMES, centres)
-    found = [finding for finding in verify(assets, NAMES, OPTIONS) if finding.code == "coverage-low"]
+    found = [finding for finding in verify_placement(assets, NAMES) if finding.code == "coverage-low"]
     assert [finding.where for finding in found] == ["odm_orthophoto/odm_orthophoto.tif"]
     # Hull from x = 0.2 to 2.8, picture from 1.0 on.
     assert f"{1.8 / 2.6:.0%}" in found[0].message
@@ -177,7 +178,7 @@ def test_several_models_are_said(assets: Path) -> None:
 )
 def test_what_only_the_console_says(assets: Path, line: str, code: str, about: str) -> None:
     (assets / "task_output.txt").write_text(f"[INFO] running\n{line}\n[INFO] excluding 3 points\n")
-    (found,) = verify(assets, NAMES, OPTIONS)
+    (found,) = verify(assets, OPTIONS)
     assert found.code == code
     assert about in found.message
     assert found.level == ("info" if code == "resolution-capped-by-node" else "warning")
@@ -204,5 +205,5 @@ def test_real_results_pass(shared_data: Path) -> None:
     for name, resolution in (("node_task", 8.0), ("brighton_beach", 5.0)):
         sent = [row["filename"] for row in json.loads((folder / name / "images.json").read_text())]
         options = {"dsm": True, "dtm": True, "orthophoto-resolution": resolution}
-        found = [finding for finding in verify(folder / name, sent, options) if finding.where[:7] != "odm_geo"]
-        assert found == []
+        found = verify(folder / name, options) + verify_placement(folder / name, sent)
+        assert [finding for finding in found if finding.where[:7] != "odm_geo"] == []
