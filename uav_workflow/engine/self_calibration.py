@@ -50,7 +50,7 @@ class CalibrationSettings:
     principal_sigma: float = 0.01
     k3_sigma: float = 0.01
     max_residual_px: float = 4.0
-    observations_per_cell: int = 60
+    observations_per_cell: int = 200
     force_gps: bool = False
 
 
