@@ -169,12 +169,14 @@ def _semi_global(
 
 
 def _without_rims(disparity: Float32) -> Float32:
-    """Without the pixels beside a gap, and the near ones beside a step.
+    """Without the pixels beside a wide gap, and the near ones beside a step.
 
-    A matching window that touches a wall's top sees the top: near things grow by about a pixel into what lies behind.
+    A matching window that touches a wall's top sees the top: near things grow by about a pixel into what lies behind,
+    where one photo sees nothing. Gaps of a pixel or two are but failed matches.
     """
     lowest = cv2.erode(np.nan_to_num(disparity, nan=1e4), _RIM)
-    gap = cv2.dilate(np.isnan(disparity).astype(np.uint8), _RIM) > 0
+    wide = cv2.morphologyEx(np.isnan(disparity).astype(np.uint8), cv2.MORPH_OPEN, _RIM)
+    gap = cv2.dilate(wide, _RIM) > 0
     return np.where(gap | (disparity - lowest > STEP), np.float32(np.nan), disparity)
 
 

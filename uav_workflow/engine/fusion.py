@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,8 @@ from uav_workflow.engine.views import Float32
 
 REACH = 3
 """Cells around a lonely one that are asked."""
+_TOP, _USUAL, _BACKED = 8, 16, 0.4
+"""Cells around a top where its foot is looked for, and the usual number of estimates; the share of it a top needs."""
 BLOCK_CELLS = 24_000_000
 """Heights held at once while fusing (four bytes each)."""
 
@@ -140,6 +143,30 @@ def drop_speckles(fused: Fused, cell: float, noise: float) -> None:
         fused.drop(*pending)
 
 
+def drop_doubtful_tops(fused: Fused, cell: float) -> None:
+    """Drop cells on the upper side of a step that few estimates back, in place.
+
+    Nothing hides a top, so many pairs see it. Beside a wall, in its shadow, what few pairs see is often matched at the
+    height of the wall's top.
+    """
+    halo = max(_TOP, _USUAL)
+    pending: tuple[NDArray[np.bool_], slice] | None = None
+    around = np.ones((2 * _TOP + 1, 2 * _TOP + 1), np.uint8)
+    for strip in strips(fused.heights.shape, halo=halo):
+        heights = fused.heights[strip.wide]
+        views = fused.views[strip.wide].astype(np.float32)
+        lowest = cv2.erode(np.nan_to_num(heights, nan=np.inf), around)
+        usual = cv2.boxFilter(views, -1, (2 * _USUAL + 1, 2 * _USUAL + 1), borderType=cv2.BORDER_REFLECT)
+        with np.errstate(invalid="ignore"):
+            doubtful = (heights - lowest > 10 * cell) & (views < _BACKED * usual)
+        if pending is not None:
+            fused.drop(*pending)
+        pending = doubtful[strip.inner], strip.rows
+        fused.release()
+    if pending is not None:
+        fused.drop(*pending)
+
+
 @compiled
 def _find_lonely(
     heights: Float32, views: NDArray[np.uint8], lonely: NDArray[np.bool_], cell: float, noise: float
@@ -187,7 +214,7 @@ def _fuse_cells(  # noqa: PLR0917 - a compiled loop takes plain arrays
                 continue
             height, count, deviation = _mode(values[:n], errors[:n])
             # a lone estimate among many that contradict it and each other is no measurement
-            if count >= fewest and count * 4 >= n:
+            if count >= fewest and count * 3 >= n:
                 heights[i, j] = height
                 views[i, j] = min(count, 255)
                 spread[i, j] = deviation

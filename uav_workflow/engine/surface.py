@@ -15,7 +15,7 @@ from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine.bridging import bridged
 from uav_workflow.engine.dense import MatchSettings, match_pair
-from uav_workflow.engine.fusion import Fused, HeightSpool, drop_speckles
+from uav_workflow.engine.fusion import Fused, HeightSpool, drop_doubtful_tops, drop_speckles
 from uav_workflow.engine.guide import (
     Guide,
     grid_over,
@@ -156,6 +156,7 @@ def build_surface(
     frame = HeightMap.on(grid, reconstruction.offset, np.broadcast_to(np.float32(0), grid.shape))
     fused = matcher.fused(guide, frame, matcher.factors[-1], noise=gsd * matcher.factors[-1])
     _take_coarser(fused, coarser, frame)
+    drop_doubtful_tops(fused, frame.cell)
     outside, share = _cut(fused, replace(land, heights=wanted.astype(np.float32)), frame, scratch)
     return Surface(
         grid=grid,

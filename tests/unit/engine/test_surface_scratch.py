@@ -11,6 +11,7 @@ import pytest
 
 from uav_workflow.engine import scratch
 from uav_workflow.engine.filling import fill_smooth
+from uav_workflow.engine.fusion import Fused, drop_doubtful_tops
 from uav_workflow.engine.scratch import Scratch, release, strips
 
 
@@ -58,3 +59,16 @@ def test_filling_in_strips_is_filling_at_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(strips, "__defaults__", (0, 1, 500))
     monkeypatch.setattr(scratch, "SMALL_BYTES", 0)
     assert np.array_equal(fill_smooth(heights), whole)
+
+
+def test_a_top_that_few_pairs_back_is_no_top() -> None:
+    heights = np.full((80, 80), 5.0, np.float32)
+    heights[20:30, 20:40] = heights[50:60, 20:40] = 9.0
+    views = np.full(heights.shape, 12, np.uint8)
+    views[20:30, 20:40] = 2
+    fused = Fused(heights=heights, views=views, spread=np.zeros_like(heights))
+    drop_doubtful_tops(fused, 0.1)
+    assert np.isnan(heights[20:30, 20:40]).all()
+    assert (views[20:30, 20:40] == 0).all()
+    assert (heights[50:60, 20:40] == 9).all()
+    assert (heights == 5).sum() == 80 * 80 - 400
