@@ -31,6 +31,8 @@ class CalibrationSettings:
     ----------
     focal_sigma : float
         Standard deviation of the first guess, share of the focal length.
+    focal_sigma_anchored : float
+        The same where positions of centimetres hold the block: its heights shall not follow the tag.
     focal_guard : float
         Beyond this share the photos do not determine the focal length: it goes back to the first guess.
     principal_sigma : float
@@ -46,6 +48,7 @@ class CalibrationSettings:
     """
 
     focal_sigma: float = 0.02
+    focal_sigma_anchored: float = 0.05
     focal_guard: float = 0.05
     principal_sigma: float = 0.01
     k3_sigma: float = 0.01
@@ -116,7 +119,7 @@ def self_calibrate(
         down=down,
         down_sigma=down_sigma,
         intrinsics=expected,
-        intrinsics_sigma=_lens_sigma(expected, settings),
+        intrinsics_sigma=_lens_sigma(expected, settings, anchored=_anchored(positions)),
         pixel_sigma=1.0,
     )
     relaxed = _relaxed(_thinned(placed, settings.observations_per_cell), priors, settings)
@@ -207,10 +210,16 @@ def _expected_lenses(block: Block, captures: Sequence[Capture]) -> FloatArray:
     return np.array([lens_prior(captures[i].primary) for i in first])
 
 
-def _lens_sigma(expected: FloatArray, settings: CalibrationSettings) -> FloatArray:
+def _anchored(positions: PositionPriors) -> bool:
+    """Whether the cameras are placed to centimetres, so that a tag 2 % off would show in the heights of the ground."""
+    known = positions.sigma[positions.known, 2]
+    return len(known) > 0 and float(np.median(known)) <= RTK_SIGMA_M
+
+
+def _lens_sigma(expected: FloatArray, settings: CalibrationSettings, *, anchored: bool) -> FloatArray:
     side = 2 * expected[:, 1:3].max(axis=1)
     sigma = np.tile([0, 0, 0, 0.1, 0.1, settings.k3_sigma, 0.01, 0.01], (len(expected), 1)).astype(float)
-    sigma[:, 0] = settings.focal_sigma * expected[:, 0]
+    sigma[:, 0] = (settings.focal_sigma_anchored if anchored else settings.focal_sigma) * expected[:, 0]
     sigma[:, 1] = sigma[:, 2] = settings.principal_sigma * side
     return sigma
 
