@@ -91,7 +91,7 @@ def _blocks_around(spec: SceneSpec, row0: int, col0: int, shape: tuple[int, int]
 
 MEADOW = Landscape(
     tall_m=0.3,
-    reach_m=0.5,
+    reach_m=0.32,
     halo_m=HALO_M,
     tile_m=10.0,
     terrain=Terrain,

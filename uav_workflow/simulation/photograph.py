@@ -17,6 +17,8 @@ from uav_workflow.simulation.scene import COARSE, FAR, Scene
 FloatArray = NDArray[np.float64]
 HeightFunction = Callable[[FloatArray, FloatArray], FloatArray]
 
+LOW = 2000.0
+"""Units above the ground (0.2 m) below which a ray's last step of a texel is not taken back."""
 LATTICE = 8
 """Pixels between the rays that are traced to the ground exactly; between them ground places are linear."""
 
@@ -153,6 +155,8 @@ def _hit(  # noqa: PLR0917 - numba kernels take no keywords only
             # nothing this high for a whole coarse cell around: go down to the roof, or one cell along the ray
             above = max(roof, above - COARSE * step)
         elif float(height[r, c]) >= above:
+            if above < LOW:
+                return r, c
             return _met(height, above, row, col, lean_row, lean_col, bend, step)
         else:
             above -= step
