@@ -129,7 +129,7 @@ def test_special_files_go_to_their_places_and_do_not_count(node: Client, tmp_pat
     assert (project / "gcp_list.txt").read_text() == "gcp", "a restart starts from the same inputs"
 
 
-@pytest.mark.parametrize("entry", ["../evil", "/tmp/evil", "opensfm/../../evil", "opensfm\\..\\..\\evil"])
+@pytest.mark.parametrize("entry", ["../evil", "/var/evil", "opensfm/../../evil", "opensfm\\..\\..\\evil"])
 def test_a_seed_never_leaves_the_project(node: Client, entry: str, tmp_path: Path) -> None:
     uuid = node.submit(("a.jpg", b"A"), ("seed.zip", archive({entry: b"E"})))
     assert "leaves the task's folder" in node.wait(uuid, 30)["status"]["errorMessage"]

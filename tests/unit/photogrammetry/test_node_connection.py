@@ -175,7 +175,7 @@ def test_tls_on_any_port_behind_a_path_with_a_token(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     fake_node.socket = context.wrap_socket(fake_node.socket, server_side=True)
-    fake_node.prefix, fake_node.token = "/farm/odm", "s3cret&word"
+    fake_node.prefix, fake_node.token = "/nodes/odm", "s3cret&word"
     with pytest.raises(NodeError, match="certificate verify failed.* set REQUESTS_CA_BUNDLE") as caught:
         order.run()
     assert "s3cret" not in str(caught.value)
