@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.bounds import BOUNDS, Bound
 from benchmarks.engine import ROOT, Figures, measure_flights
 from benchmarks.engine_run import STAGES
 from benchmarks.figures import Figure
@@ -59,7 +60,23 @@ def _of_thirty(scene: str, count: int, found: Figures) -> list[Figure]:
         Figure(what=f"{name}: wall time", value=_of(found, "wall_s"), unit="s", bound=120.0),
         Figure(what=f"{name}: CPU time", value=_of(found, "cpu_s"), unit="s", bound=210.0),
         Figure(what=f"{name}: peak memory", value=_of(found, "peak_mib"), unit="MiB", bound=2048.0),
+        *(_reached(name, bound, found) for bound in BOUNDS if bound.key in found and _is_one_sided(bound)),
     ]
+
+
+def _is_one_sided(bound: Bound) -> bool:
+    return not bound.over and (bound.low is None) != (bound.high is None)
+
+
+def _reached(name: str, bound: Bound, found: Figures) -> Figure:
+    """A row of the engine's table for one flight of the size its bounds were set for."""
+    return Figure(
+        what=f"{name}: {bound.what}",
+        value=abs(_of(found, bound.key)),
+        unit=bound.unit,
+        bound=bound.low if bound.high is None else bound.high,
+        at_least=bound.high is None,
+    )
 
 
 def _of_count(count: int, found: Figures) -> list[Figure]:
