@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 StageReport = Callable[..., None]
 """Told the share of the stage that is done, 0 - 1, and perhaps in a text what is being done."""
@@ -92,6 +93,10 @@ def cpu_seconds() -> float:
 
 
 def peak_memory_mib() -> float:
-    """Largest resident set of this process, or of its largest ended child, MiB (Linux counts in KiB)."""
-    usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return max(usage) / 1024
+    """Largest resident set of this process since its program began, or of its largest ended child, MiB.
+
+    getrusage() would count what the process that started this one held at that moment (Linux keeps it through exec).
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    own = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
