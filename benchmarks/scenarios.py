@@ -13,7 +13,7 @@ SKIES = tuple(Sky)
 SCENES = SCENERIES
 SENSORS = ("rgb", "rededge")
 BANDS = {"rgb": 1, "rededge": 5}
-CAPTURES = 12
+CAPTURES = 30
 FILES = {"gps": (), "rtk": ("geo.txt",), "control": ("gcp_list.txt",)}
 """Variants: positions of a consumer's receiver alone; post-processed ones; 5 control points and 5 check points."""
 SIZES = {
