@@ -18,8 +18,7 @@ class DemoFlight:
     ----------
     judged : frozenset of str
         Kinds whose rows have a bound that counts; the other rows are shown. Surface, cover and biomass are asked of
-        the rig, which is calibrated. The RGB flight has a wide lens whose tags say nothing of its distortion, flown at
-        nadir alone and without control points: its surface bends by about a pixel (doming), which is shown.
+        the rig, which is calibrated.
     """
 
     options: SimulationOptions
