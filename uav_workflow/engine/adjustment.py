@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 from scipy.optimize import least_squares
 
-from uav_workflow.engine.block import Block, ControlMarks
+from uav_workflow.engine.block import Block, CameraArrays, ControlMarks
 from uav_workflow.engine.collinearity import cross_matrix, project, rotation_of
 from uav_workflow.engine.normal_equations import (
-    CameraArrays,
     System,
     move_points,
     reduce_points,
@@ -176,7 +175,7 @@ class _Adjustment:
 
     def _observed(self) -> tuple[TrackArrays, IntArray, CameraArrays]:
         """Tracks, places and cameras as the compiled functions take them."""
-        return self._tracks.arrays, self._tracks.place, _cameras(self._state)
+        return self._tracks.arrays, self._tracks.place, self._state.cameras
 
     def _scales(self, damping: float) -> tuple[float, float, float, float]:
         priors = self._priors
@@ -203,7 +202,7 @@ class _Adjustment:
         priors = self._priors
         total = residual_cost(
             self._tracks.arrays,
-            _cameras(state),
+            state.cameras,
             state.points,
             priors.scatter_px,
             priors.pixel_sigma,
@@ -264,10 +263,6 @@ class _Adjustment:
         system.add_to_poses(self._tracks.place, normal, right)
         sigma = np.where(priors.intrinsics_sigma > 0, priors.intrinsics_sigma, np.inf)
         system.add_to_lenses((1 / sigma**2).ravel(), (_intrinsic_residuals(state, priors) / sigma).ravel())
-
-
-def _cameras(state: Block) -> CameraArrays:
-    return state.rotations, state.centres, state.intrinsics, state.camera_of
 
 
 def _pseudo_huber(squared: FloatArray) -> FloatArray:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+CameraArrays = tuple[FloatArray, FloatArray, FloatArray, IntArray]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +44,11 @@ class Block:
     obs_point: IntArray
     obs_xy: FloatArray
     obs_sigma: FloatArray
+
+    @property
+    def cameras(self) -> CameraArrays:
+        """Rotations, centres, intrinsics and the camera of each image, as compiled functions take them."""
+        return self.rotations, self.centres, self.intrinsics, self.camera_of
 
     def transformed(self, scale: float, rotation: FloatArray, shift: FloatArray) -> Block:
         """The block after x -> scale * rotation @ x + shift."""

@@ -98,7 +98,7 @@ def linearised(  # noqa: PLR0917 - compiled functions take no keywords only
 def project(block: Block) -> tuple[FloatArray, FloatArray]:
     """Projected pixels (o, 2) of every observation and their depth (o,)."""
     pixels, depth = np.empty((len(block.obs_image), 2)), np.empty(len(block.obs_image))
-    _project(*_cameras(block), block.points, block.obs_image, block.obs_point, pixels, depth)
+    _project(*block.cameras, block.points, block.obs_image, block.obs_point, pixels, depth)
     return pixels, depth
 
 
@@ -107,16 +107,12 @@ def derivatives(block: Block) -> tuple[FloatArray, FloatArray, FloatArray, Float
     count = len(block.obs_image)
     pixels, by_pose = np.zeros((count, 2)), np.zeros((count, 2, 6))
     by_lens, by_point = np.zeros((count, 2, 8)), np.zeros((count, 2, 3))
-    rotations, centres, lenses, camera_of = _cameras(block)
+    rotations, centres, lenses, camera_of = block.cameras
     for o, (i, p) in enumerate(zip(block.obs_image, block.obs_point, strict=True)):
         pixels[o] = linearised(
             rotations[i], centres[i], lenses[camera_of[i]], block.points[p], by_pose[o], by_lens[o], by_point[o]
         )
     return block.obs_xy - pixels, by_pose, by_lens, by_point
-
-
-def _cameras(block: Block) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
-    return block.rotations, block.centres, block.intrinsics, block.camera_of
 
 
 @compiled
@@ -144,7 +140,7 @@ def intersect(block: Block, iterations: int = 8) -> Block:
     count = len(block.points)
     for _ in range(iterations):
         normal, right = np.zeros((count, 3, 3)), np.zeros((count, 3))
-        _gather(*_cameras(block), block.points, block.obs_image, block.obs_point, block.obs_xy, normal, right)
+        _gather(*block.cameras, block.points, block.obs_image, block.obs_point, block.obs_xy, normal, right)
         normal = normal * (1 + 1e-6 * np.eye(3)) + 1e-9 * np.eye(3)
         block = replace(block, points=block.points + np.linalg.solve(normal, right[:, :, None])[:, :, 0])
     return block

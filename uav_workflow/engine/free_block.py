@@ -1,10 +1,10 @@
-"""From photos to a free block: features, matches, mapping."""
+"""From photos to a free block: features, matches, mapping, and its tie points measured again."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,12 @@ import numpy as np
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.product import Json
 from uav_workflow.engine.block import Block
-from uav_workflow.engine.features import FeatureSettings, extract_features
+from uav_workflow.engine.features import FeatureSettings, extract_features, read_gray
+from uav_workflow.engine.fine_ties import FineTieSettings, measured_again
 from uav_workflow.engine.mapping import MapSettings, map_photos
 from uav_workflow.engine.matching import MatchSettings, bridging_pairs, choose_pairs, match_pairs
 from uav_workflow.engine.priors import PositionPriors, camera_name
+from uav_workflow.engine.scratch import Scratch
 
 Progress = Callable[[float, str], None]
 
@@ -32,6 +34,16 @@ class Stopwatch:
         now = time.process_time()
         self.seconds[name] = round(now - self._last, 2)
         self._last = now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TieSettings:
+    """Everything that steers how photos are tied together."""
+
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    matching: MatchSettings = field(default_factory=MatchSettings)
+    mapping: MapSettings = field(default_factory=MapSettings)
+    fine: FineTieSettings = field(default_factory=FineTieSettings)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,7 +88,7 @@ def tie_photos(
     positions: PositionPriors,
     work: Path,
     *,
-    settings: tuple[FeatureSettings, MatchSettings, MapSettings],
+    settings: TieSettings,
     report: Progress,
     watch: Stopwatch,
 ) -> FreeBlock:
@@ -87,36 +99,44 @@ def tie_photos(
     EngineError
         No two photos could be tied together.
     """
-    features, matching, mapping = settings
     report(0.0, "finding features")
     database, names = extract_features(
-        _by_camera(images), work, features, progress=lambda share: report(0.45 * share, "finding features")
+        _by_camera(images), work, settings.features, progress=lambda share: report(0.4 * share, "finding features")
     )
     watch.stage("features")
     keys = {name: key for key, name in names.items()}
     order = [keys[image.name] for image in images]
-    pairs = choose_pairs(positions.xyz[:, :2], positions.known, matching)
+    pairs = choose_pairs(positions.xyz[:, :2], positions.known, settings.matching)
     inliers = match_pairs(
-        database, order, pairs, matching, progress=lambda share: report(0.45 + 0.2 * share, "matching photos")
+        database, order, pairs, settings.matching, progress=lambda share: report(0.4 + 0.25 * share, "matching photos")
     )
     watch.stage("matching")
 
     def placing(share: float) -> None:
-        report(0.65 + 0.15 * share, "placing photos")
+        report(0.65 + 0.12 * share, "placing photos")
 
-    block, others = map_photos(database, work, mapping, progress=placing)
+    block, others = map_photos(database, work, settings.mapping, progress=placing)
     if others:
         # blocks that lie side by side may have missed each other among the nearest neighbours
         inside = set(block.names)
         placed = np.array([key in inside for key in order])
-        bridges = sorted(set(bridging_pairs(positions.xyz[:, :2], placed, matching)) - set(pairs))
+        bridges = sorted(set(bridging_pairs(positions.xyz[:, :2], placed, settings.matching)) - set(pairs))
         if bridges:
             pairs = [*pairs, *bridges]
-            inliers = match_pairs(database, order, bridges, matching, progress=lambda share: None)
-            block, others = map_photos(database, work, mapping, progress=lambda share: None)
+            inliers = match_pairs(database, order, bridges, settings.matching, progress=lambda share: None)
+            block, others = map_photos(database, work, settings.mapping, progress=lambda share: None)
     watch.stage("mapping")
+    paths = {image.name: image.path for image in images}
+    block = measured_again(
+        replace(block, names=[names[key] for key in block.names]),
+        lambda name: read_gray(paths[name]),
+        settings.fine,
+        Scratch(work),
+        progress=lambda share: report(0.77 + 0.08 * share, "measuring tie points"),
+    )
+    watch.stage("tie points")
     return FreeBlock(
-        block=replace(block, names=[names[key] for key in block.names]),
+        block=block,
         pairs=len(pairs),
         inliers=inliers,
         others=[[names[key] for key in block_names] for block_names in others],

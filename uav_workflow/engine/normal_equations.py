@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 
+from uav_workflow.engine.block import CameraArrays
 from uav_workflow.engine.collinearity import image_of, linearised
 from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.tracks import TrackArrays, Tracks
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-CameraArrays = tuple[FloatArray, FloatArray, FloatArray, IntArray]
 TrackParts = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 SystemArrays = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
 

@@ -20,6 +20,8 @@ from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine import height_models, odm_layout
 from uav_workflow.engine.bare_ground import bare_ground
 from uav_workflow.engine.features import FeatureSettings
+from uav_workflow.engine.fine_ties import FineTieSettings
+from uav_workflow.engine.free_block import TieSettings
 from uav_workflow.engine.ground_filter import GroundRules
 from uav_workflow.engine.height_models import write_heights, write_interpolated
 from uav_workflow.engine.inputs import read_captures, read_control
@@ -212,9 +214,12 @@ class _Run:
         if options.matcher_neighbors:
             matching = MatchSettings(threads=threads, all_pairs_up_to=0, neighbours=options.matcher_neighbors)
         settings = StructureSettings(
-            features=FeatureSettings(keypoints=options.keypoints, threads=threads),
-            matching=matching,
-            mapping=MapSettings(threads=threads),
+            ties=TieSettings(
+                features=FeatureSettings(keypoints=options.keypoints, threads=threads),
+                matching=matching,
+                mapping=MapSettings(threads=threads),
+                fine=FineTieSettings(threads=threads),
+            ),
             calibration=CalibrationSettings(force_gps=options.force_gps),
         )
         with TemporaryDirectory(prefix="structure-", dir=self._project) as work:

@@ -13,11 +13,8 @@ from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.engine.block import ControlMarks
-from uav_workflow.engine.features import FeatureSettings
-from uav_workflow.engine.free_block import Progress, Stopwatch, tie_photos
+from uav_workflow.engine.free_block import Progress, Stopwatch, TieSettings, tie_photos
 from uav_workflow.engine.ground_control import PointResidual, marks_in, residuals
-from uav_workflow.engine.mapping import MapSettings
-from uav_workflow.engine.matching import MatchSettings
 from uav_workflow.engine.priors import camera_name, position_priors
 from uav_workflow.engine.rig import RigSettings, align_rig, placed_bands
 from uav_workflow.engine.self_calibration import Calibration, CalibrationSettings, self_calibrate
@@ -30,9 +27,7 @@ from uav_workflow.findings import Finding
 class StructureSettings:
     """Everything that steers structure from motion; threads change no number."""
 
-    features: FeatureSettings = field(default_factory=FeatureSettings)
-    matching: MatchSettings = field(default_factory=MatchSettings)
-    mapping: MapSettings = field(default_factory=MapSettings)
+    ties: TieSettings = field(default_factory=TieSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     rig: RigSettings = field(default_factory=RigSettings)
 
@@ -87,11 +82,11 @@ def reconstruct(
         [capture.primary for capture in captures],
         positions,
         work,
-        settings=(settings.features, settings.matching, settings.mapping),
+        settings=settings.ties,
         report=report,
         watch=watch,
     )
-    report(0.8, "adjusting the block")
+    report(0.85, "adjusting the block")
     row_of = {capture.primary.name: row for row, capture in enumerate(captures)}
     rows = np.array([row_of[name] for name in free.block.names])
     placed = [captures[row] for row in rows]
@@ -104,7 +99,7 @@ def reconstruct(
     facts = block_facts(calibration, placed, len(captures)) | free.facts()
     facts["surveyed_points"] = [point.to_json() for point in points]
     if any(len(capture.images) > 1 for capture in placed):
-        report(0.9, "aligning the bands")
+        report(0.92, "aligning the bands")
         facts["rig"] = _align_bands(placed, shots, cameras, calibration, settings.rig)
         watch.stage("bands")
     facts["cpu_s"] = watch.seconds
