@@ -28,6 +28,8 @@ INTRINSICS = ("f", "cx", "cy", "k1", "k2", "k3", "p1", "p2")
 
 ROBUST_POSITION = 2.0
 """Residual of a position, in its standard deviations, from which its pull no longer grows."""
+LEAST_DAMPING = 1e-9
+"""Share by which diagonals are always raised: a point whose rays are nearly parallel then still has an inverse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ class _Adjustment:
                 if damping > 1e6:
                     return self._result(iteration, converged=True)
             gain = (cost - new_cost) / cost
-            self._state, cost, damping = candidate, new_cost, max(damping / 10, 1e-9)
+            self._state, cost, damping = candidate, new_cost, max(damping / 10, LEAST_DAMPING)
             if on_iteration is not None:
                 on_iteration(iteration)
             if gain < tolerance:
@@ -182,7 +184,7 @@ class _Adjustment:
         return priors.scatter_px, priors.pixel_sigma, priors.control.sigma_px, damping
 
     def _result(self, iterations: int, *, converged: bool) -> AdjustmentResult:
-        _, covariance = self._stepped(0.0)
+        _, covariance = self._stepped(LEAST_DAMPING)
         sigma = np.zeros(self._free.size)
         if len(covariance):
             sigma[self._free] = np.sqrt(np.diag(covariance))

@@ -75,7 +75,8 @@ def measured_again(
             progress(0.5 + 0.5 * done / len(parts))
     moved = block.obs_xy + np.einsum("oij,oj->oi", patches.pixel_of_cell, np.nan_to_num(found[:, :2]))
     refined = replace(block, obs_xy=moved, obs_sigma=np.ones(len(moved)))
-    return refined.with_observations(np.nan_to_num(found[:, 2]) >= settings.min_correlation)
+    alike = np.nan_to_num(found[:, 2])
+    return refined.with_observations((alike >= settings.min_correlation) & _best_of_photo(block, alike))
 
 
 TRACKS_A_PART = 500
@@ -90,6 +91,15 @@ def _by_track(block: Block) -> Block:
         obs_xy=block.obs_xy[order],
         obs_sigma=block.obs_sigma[order],
     )
+
+
+def _best_of_photo(block: Block, alike: FloatArray) -> NDArray[np.bool_]:
+    """True for one observation of a point in a photo: of two, one at least is wrong, and alone they make no point."""
+    order = np.lexsort((-alike, block.obs_image, block.obs_point))
+    point, image = block.obs_point[order], block.obs_image[order]
+    best = np.ones(len(order), bool)
+    best[order[1:]] = (np.diff(point) != 0) | (np.diff(image) != 0)
+    return best
 
 
 def _references(block: Block, whole: NDArray[np.bool_]) -> IntArray:

@@ -219,3 +219,19 @@ def test_small_and_steady_key_points_outweigh_large_and_shifting_ones() -> None:
 
     assert bend(weighed) < 0.25 * bend(blind)
     assert bend(sized) < 0.25 * bend(blind)
+
+
+def test_a_point_seen_twice_from_one_place_does_not_stop_the_adjustment() -> None:
+    block = block_of(9, 0.3)
+    image, point = block.obs_image[0], len(block.points)
+    odd = replace(
+        block,
+        points=np.concatenate([block.points, block.points[:1]]),
+        obs_image=np.concatenate([block.obs_image, [image, image]]),
+        obs_point=np.concatenate([block.obs_point, [point, point]]),
+        obs_xy=np.concatenate([block.obs_xy, [block.obs_xy[0], block.obs_xy[0]]]),
+        obs_sigma=np.concatenate([block.obs_sigma, [1.0, 1.0]]),
+    )
+    result = adjust(odd, priors_of(block, 0.1, LENS[0]))
+    assert result.intrinsics_sigma[0, 0] > 0
+    assert result.block.intrinsics[0, 0] == pytest.approx(LENS[0], rel=5e-3)

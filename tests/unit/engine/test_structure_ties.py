@@ -127,3 +127,19 @@ def test_patches_that_leave_the_photo_are_marked(exact: Block, photos: dict[str,
     # a step of a cell is about a pixel for cameras at one height
     size = np.sqrt(np.abs(np.linalg.det(patches.pixel_of_cell)))
     assert np.abs(size - 1).max() < 0.3
+
+
+def test_of_two_observations_in_one_photo_the_better_stays(exact: Block, photos: dict[str, Grey]) -> None:
+    start = noisy(exact, 0.1)
+    twice = np.flatnonzero(start.obs_image == 2)[:40]
+    doubled = replace(
+        start,
+        obs_image=np.concatenate([start.obs_image, start.obs_image[twice]]),
+        obs_point=np.concatenate([start.obs_point, start.obs_point[twice]]),
+        obs_xy=np.concatenate([start.obs_xy, start.obs_xy[twice] + (1.5, 1.5)]),
+        obs_sigma=np.concatenate([start.obs_sigma, start.obs_sigma[twice]]),
+    )
+    fine, _ = remeasured(doubled, photos)
+    places = fine.obs_point * PHOTOS + fine.obs_image
+    assert len(np.unique(places)) == len(places)
+    assert np.bincount(fine.obs_point).min() >= 2
