@@ -72,6 +72,8 @@ def radiometry_words(model: RadiometricModel) -> Rows:
         rows.append(
             ("thermal", f"{', '.join(model.thermal.bands)}: {model.thermal.scale:g} DN {model.thermal.offset:+g} °C")
         )
+    if model.firmware_known:
+        rows.append(("firmware", f"tried with {', '.join(model.firmware_known)}; another is said"))
     if model.invalid_pixels:
         rows.append(("defective pixels", _or(model.invalid_pixels)))
     return tuple(rows)

@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.gates import RULES
 from calibration.model import RadiometricModel
+from calibration.panel_gates import factor_gate, panel_gates, visit_gates
 from calibration.panels import PanelReading
-from calibration.settings import FACTOR_FAIL, FACTOR_WARN, CalibrationSettings
-from calibration.sun_series import Moments, SunSeries, sun_series
+from calibration.settings import CalibrationSettings
+from calibration.sky import Sky
+from calibration.sun_gates import sensor_gates
+from calibration.sun_series import Moments, SeriesRule, SunSeries, sun_series
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.quality import Gate
@@ -80,6 +84,8 @@ def illuminate(
     readings: Sequence[PanelReading],
     model: RadiometricModel,
     settings: CalibrationSettings,
+    *,
+    sky: Sky,
 ) -> BandIllumination:
     """Irradiance of one band at every picture.
 
@@ -96,19 +102,20 @@ def illuminate(
         the sun sensor, which may be shaded there.
     readings : sequence of PanelReading
         Of this band.
+    sky : Sky
+        Says how the readings of the sun sensor are levelled and joined.
 
     Raises
     ------
     CalibrationError
         A panel was seen whose reflectance nobody knows, or is saturated every time.
     """
-    band = images[0].band.name
+    band, limits = images[0].band.name, settings.limits
     usable = _usable(band, readings, settings)
     together = [*images, *panel_images]
-    place_of = {image.name: place for place, image in enumerate(together)}
     moments = Moments.of(together)
-    sensor = _sensor_of(together, len(images), moments, model, settings)
-    gates = [*_panel_gates(band, readings, settings), *_sensor_gates(band, sensor, settings)]
+    sensor = _sensor_of(together, len(images), moments, model, settings=settings, sky=sky)
+    gates = [*panel_gates(band, readings, limits), *sensor_gates(band, sensor, limits)]
     if not usable and sensor is None:
         return BandIllumination(band=band, basis=RELATIVE, relative=True, gates=tuple(gates))
     base = sensor.irradiance if sensor is not None else moments.scale
@@ -117,10 +124,21 @@ def illuminate(
     basis = SUN_SENSOR
     if usable:
         basis = BOTH if sensor is not None else PANEL
+        place_of = {image.name: place for place, image in enumerate(together)}
         places = [place_of[reading.image] for reading in usable]
-        at_panel = np.array([reading.irradiance for reading in usable]) / base[places]
-        factor, visits = _interpolated(moments.seconds, at_panel, places, len(images))
-        gates += _factor_gates(band, visits, basis, model, settings)
+        light = np.array([reading.irradiance for reading in usable])
+        groups = _visits(moments.seconds, places, len(images))
+        factor, visits = _interpolated(moments.seconds, light / base[places], places, groups)
+        above = light / moments.scale[places]
+        gates += visit_gates(
+            band,
+            [value for _, value in visits],
+            np.array([above[group].mean() for group in groups]),
+            limits,
+            sensor=sensor is not None,
+        )
+        if sensor is not None and model.quantity == "si":
+            gates.append(factor_gate(band, [value for _, value in visits], limits))
     values = factor * base
     return BandIllumination(
         band=band,
@@ -135,13 +153,19 @@ def illuminate(
 
 
 def _sensor_of(
-    images: Sequence[BandImage], pictures: int, moments: Moments, model: RadiometricModel, settings: CalibrationSettings
+    images: Sequence[BandImage],
+    pictures: int,
+    moments: Moments,
+    model: RadiometricModel,
+    *,
+    settings: CalibrationSettings,
+    sky: Sky,
 ) -> SunSeries | None:
     """Sun sensor at every image; the first ``pictures`` are the survey's, whose readings shape the series."""
     if not settings.use_sun_sensor or model.irradiance.kind == "none":
         return None
-    survey = np.arange(len(images)) < pictures
-    return sun_series(images, moments, model, smooth=settings.smooth_sun_sensor, survey=survey)
+    rule = SeriesRule(smooth=settings.smooth_sun_sensor, line=sky.line, light_from=sky.light_from)
+    return sun_series(images, moments, model, survey=np.arange(len(images)) < pictures, rule=rule)
 
 
 def _stays_relative(basis: str, model: RadiometricModel) -> bool:
@@ -161,7 +185,7 @@ def _usable(band: str, readings: Sequence[PanelReading], settings: CalibrationSe
             f"reflectance in band {band}; write the values from the panel's card into a table with the columns serial, "
             "centre_nm, albedo and name it as panel table, or calibrate without panels"
         )
-    limit = settings.limit("panel-saturated")[1]
+    limit = settings.limits.get("panel-saturated", RULES["panel-saturated"].bounds)[1]
     usable = [reading for reading in readings if reading.albedo is not None and reading.saturated <= limit]
     if not usable:
         worst = min(reading.saturated for reading in readings)
@@ -173,18 +197,25 @@ def _usable(band: str, readings: Sequence[PanelReading], settings: CalibrationSe
     return usable
 
 
-def _interpolated(
-    seconds: FloatArray, at_panel: FloatArray, places: Sequence[int], pictures: int
-) -> tuple[FloatArray, tuple[tuple[float, float], ...]]:
-    """Factor at every moment from the panel readings at some; the first ``pictures`` moments are the survey's.
+def _visits(seconds: FloatArray, places: Sequence[int], pictures: int) -> list[NDArray[np.intp]]:
+    """Readings of each visit to the panel, visits in time order; the first ``pictures`` moments are the survey's.
 
-    Readings with no survey picture between them are one visit to the panel and are averaged.
+    Readings with no survey picture between them are one visit; so are all where times are unknown.
     """
+    if not np.isfinite(seconds).all():
+        return [np.arange(len(places))]
+    times = seconds[list(places)]
+    flown = np.searchsorted(np.sort(seconds[:pictures]), times)
+    return [np.flatnonzero(flown == number) for number in np.unique(flown)]
+
+
+def _interpolated(
+    seconds: FloatArray, at_panel: FloatArray, places: Sequence[int], groups: Sequence[NDArray[np.intp]]
+) -> tuple[FloatArray, tuple[tuple[float, float], ...]]:
+    """Factor at every moment from the panel readings at some, averaged a visit."""
     if not np.isfinite(seconds).all():
         return np.full(len(seconds), at_panel.mean()), ((math.nan, float(at_panel.mean())),)
     times = seconds[list(places)]
-    flown = np.searchsorted(np.sort(seconds[:pictures]), times)
-    groups = [flown == number for number in np.unique(flown)]
     visits = tuple((float(times[group].mean()), float(at_panel[group].mean())) for group in groups)
     moments, factors = zip(*visits, strict=True)
     return np.interp(seconds, moments, factors), visits
@@ -208,44 +239,3 @@ def _uncertainty(
     if sensor is not None and math.isfinite(sensor.noise):
         parts["sun_sensor"] = sensor.noise / (math.sqrt(sensor.used) if sensor.treatment == "steady sky" else 1.0)
     return parts | {"combined": math.sqrt(sum(value**2 for value in parts.values()))}
-
-
-def _panel_gates(band: str, readings: Sequence[PanelReading], settings: CalibrationSettings) -> list[Gate]:
-    if not readings:
-        return []
-    worst = {
-        "panel-cv": max(reading.cv for reading in readings),
-        "panel-gradient": max(reading.gradient for reading in readings),
-        "panel-saturated": max(reading.saturated for reading in readings),
-    }
-    return [Gate.at_most(f"{name}[{band}]", value, *settings.limit(name)) for name, value in worst.items()]
-
-
-def _sensor_gates(band: str, sensor: SunSeries | None, settings: CalibrationSettings) -> list[Gate]:
-    if sensor is None:
-        return []
-    figures = {"sun-sensor-variation": sensor.variation, "sun-sensor-tilt": sensor.tilt_deg}
-    return [
-        Gate.at_most(f"{name}[{band}]", value, *settings.limit(name))
-        for name, value in figures.items()
-        if math.isfinite(value)
-    ]
-
-
-def _factor_gates(
-    band: str,
-    visits: Sequence[tuple[float, float]],
-    basis: str,
-    model: RadiometricModel,
-    settings: CalibrationSettings,
-) -> list[Gate]:
-    factors = [factor for _, factor in visits]
-    gates = []
-    if basis == BOTH and model.quantity == "si":
-        worst = max(factors, key=lambda factor: abs(math.log(factor)))
-        gates.append(Gate.within(f"panel-factor[{band}]", worst, FACTOR_WARN, FACTOR_FAIL))
-    if len(factors) > 1:
-        drift = max(factors) / min(factors) - 1
-        limit = settings.limit("panel-drift" if basis == BOTH else "panel-drift-without-sun-sensor")
-        gates.append(Gate.at_most(f"panel-drift[{band}]", drift, *limit))
-    return gates

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from uav_workflow.domain.flight import BandImage, Capture, SensorProfile
-from uav_workflow.domain.sensor import firmware_version
 from uav_workflow.errors import FlightDataError
-from uav_workflow.findings import Finding, info, warning
+from uav_workflow.findings import Finding, warning
 from uav_workflow.flights.captures import group_captures
 from uav_workflow.flights.clock import with_utc_offset
 from uav_workflow.flights.details import read_details
@@ -67,7 +65,6 @@ def read_pictures(folder: Path, progress: Progress | None = None) -> tuple[Pictu
     captures = notes.take(group_captures(images, sensor, whole=False))
     if not captures:
         raise FlightDataError(f"{folder}: no picture of a multispectral camera can be read", notes)
-    notes += _mixed_firmware(images)
     return PictureFolder(
         folder=folder,
         sensor=sensor,
@@ -105,19 +102,3 @@ def _of_one_camera(
     message = f"{counted(len(others), 'picture', 'are')} not of {sensor.title} but of {', '.join(cameras)}; left out"
     hint = "put each camera's pictures into a folder of their own"
     return kept, [warning("other-camera", listed(image.name for image in others), message, hint)]
-
-
-def _mixed_firmware(images: Sequence[BandImage]) -> list[Finding]:
-    """Formulas change with the firmware; each picture is read by its own, a panel of the other does not fit as well."""
-    versions = Counter(
-        image.tags.text("EXIF:Software") or "none stated" for image in images if image.band.name != "RGB"
-    )
-    if len(versions) < 2:
-        return []
-    said = ", ".join(f"{text} ({count})" for text, count in versions.most_common())
-    if len({firmware_version(text) for text in versions}) < 2:
-        return [info("mixed-firmware", "images", f"pictures name their firmware differently: {said}")]
-    message = f"pictures of {len(versions)} firmware versions are mixed: {said}"
-    return [
-        warning("mixed-firmware", "images", message, "are these one flight? a panel belongs to the flight beside it")
-    ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,6 +83,24 @@ def shipped_markers() -> tuple[PanelMarker, ...]:
     """Markers of ``calibration/panels/markers.csv``."""
     text = files("calibration").joinpath("panels", "markers.csv").read_text(encoding="utf-8")
     return tuple(PanelMarker.of(row, "markers.csv") for row in csv.DictReader(StringIO(text)))
+
+
+def read_markers(path: Path) -> tuple[PanelMarker, ...]:
+    """Markers of a user's table; columns as `PanelMarker.of` names them.
+
+    Raises
+    ------
+    CalibrationError
+        The table can't be read, or a row is not a marker's.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CalibrationError(f"{path}: the table of markers can't be read ({exc})") from exc
+    rows = tuple(PanelMarker.of(row, str(path)) for row in csv.DictReader(StringIO(text)))
+    if not rows:
+        raise CalibrationError(f"{path}: the table names no marker")
+    return rows
 
 
 def read_marker(dn: NDArray[np.uint16], markers: Sequence[PanelMarker]) -> MarkerSeen | None:

@@ -41,6 +41,9 @@ class RadiometricModel(Section):
         Numbers from here up are saturated; the last step but one of the full scale when absent.
     pi_factor : bool
         Whether reflectance by the sun sensor is pi L / E; False where the maker's formula is L / E.
+    firmware_known : tuple of str
+        Versions, or their beginnings, with which the formulas were tried or which the maker's documents name; empty
+        where there is no such list, and then nothing is said of a firmware.
     normalised : str
         Tag that is 1 in pictures somebody has normalised already; they are refused.
     """
@@ -60,6 +63,7 @@ class RadiometricModel(Section):
     panel: PanelRule = PanelRule()
     thermal: Thermal = Thermal()
     invalid_pixels: Names = ()
+    firmware_known: Names = ()
     normalised: str = "Camera:IsNormalized"
 
     @classmethod

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.block import BlockAdjustment, PairRatio, adjust_block, adjusted, disagreement
-from calibration.factors import BOTH, SUN_SENSOR, BandIllumination
+from calibration.factors import BOTH, PANEL, SUN_SENSOR, BandIllumination
+from calibration.gates import judge
 from calibration.image_file import read_picture
 from calibration.plan import CalibrationPlan
 from calibration.response import response
@@ -20,7 +21,7 @@ from calibration.ties import PairTies, Points, band_shifts, tie_captures
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.quality import Gate
-from uav_workflow.errors import CalibrationError, EngineError
+from uav_workflow.errors import CalibrationError
 
 _PATCHES_ACROSS = 32
 """Light is averaged over a square of this share of the picture's width: 41 pixels of 1280. Half of it leaves the views'
@@ -49,47 +50,47 @@ def adjust_plan(
 ) -> CalibrationPlan:
     """The plan with the light of its survey pictures mended from their overlaps.
 
-    Only where the settings ask for it: ``block_adjustment`` is ``on``, or ``auto`` and the sun sensor saw a changing
-    sky. Bands without any overlap stay as they are.
+    ``block_adjustment`` ``auto``: where the light changed, as the sun sensor saw; where no sun sensor watched, the
+    overlaps themselves tell whether it did. Bands without any overlap stay as they are.
 
     Parameters
     ----------
     ties : sequence of PairTies, optional
         Of the plan's survey captures; found by `tie_captures` when absent.
 
-    Raises
-    ------
-    CalibrationError
-        A picture can't be read, or a tag its radiance needs is missing.
+    A picture that can't be read stays as it is.
     """
-    if not _wanted(plan, settings):
+    if not _asked(plan, settings):
         return plan
     if ties is None:
-        ties = _found(plan, workers)
+        ties = tie_captures(plan.captures, workers=workers)
     shifts = band_shifts(plan.captures, list(plan.light))
-    light, gates = {}, []
+    images = {name: _band_of(plan, name) for name in plan.light}
+    blocks: dict[str, BlockAdjustment] = {}
     for name, before in plan.light.items():
-        images = _band_of(plan, name)
-        ratios = _ratios(plan, images, ties, shifts[name], workers)
-        block = adjust_block(len(images), ratios, _PRIOR_SIGMA.get(before.basis, _PRIOR_WITHOUT_SENSOR))
-        light[name] = before if block is None else _mended(before, block, images)
+        ratios = _ratios(plan, images[name], ties, shifts[name], workers)
+        block = adjust_block(len(images[name]), ratios, _PRIOR_SIGMA.get(before.basis, _PRIOR_WITHOUT_SENSOR))
         if block is not None:
-            gates += _gates(name, block, settings)
-    return replace(plan, light=light, gates=(*plan.gates, *gates))
+            blocks[name] = block
+    if not blocks:
+        return plan
+    sky = plan.sky.with_overlaps(float(np.median([np.std(np.log(block.gains)) for block in blocks.values()])))
+    mend = settings.block_adjustment == "on" or sky.changing
+    gates = [gate for name, block in blocks.items() for gate in _gates(name, block, settings, mended=mend)]
+    if not mend:
+        return replace(plan, sky=sky, gates=(*plan.gates, *gates))
+    light = {
+        name: _mended(before, blocks[name], images[name]) if name in blocks else before
+        for name, before in plan.light.items()
+    }
+    return replace(plan, sky=sky, light=light, gates=(*plan.gates, *gates))
 
 
-def _found(plan: CalibrationPlan, workers: int) -> tuple[PairTies, ...]:
-    try:
-        return tie_captures(plan.captures, workers=workers)
-    except EngineError as exc:
-        raise CalibrationError(str(exc)) from exc
-
-
-def _wanted(plan: CalibrationPlan, settings: CalibrationSettings) -> bool:
-    if settings.block_adjustment != "auto" or len(plan.captures) < 2:
-        return settings.block_adjustment == "on" and len(plan.captures) >= 2
-    limit = settings.limit("sun-sensor-variation")[0]
-    return any(gate.name.startswith("sun-sensor-variation[") and gate.value > limit for gate in plan.gates)
+def _asked(plan: CalibrationPlan, settings: CalibrationSettings) -> bool:
+    """Whether overlaps are looked at."""
+    if settings.block_adjustment == "off" or len(plan.captures) < 2:
+        return False
+    return settings.block_adjustment == "on" or plan.sky.changing or plan.sky.unwatched
 
 
 def _ratios(
@@ -116,11 +117,18 @@ def _ratios(
 
 
 def _sample(plan: CalibrationPlan, task: _Task) -> dict[int, NDArray[np.float64]]:
-    """Mean of a patch round every point; NaN at edges, and where a pixel is saturated or defective."""
+    """Mean of a patch round every point; NaN at edges, and where a pixel is saturated or defective.
+
+    Nothing of a picture that can't be read, which is said when its turn comes to be calibrated.
+    """
     import cv2
 
-    own = response(plan.model, task.image)
-    light, invalid = replace(own, scale=own.scale / plan.divisor(task.image)).apply(read_picture(task.image.path).dn)
+    try:
+        own = response(plan.model, task.image)
+        picture = read_picture(task.image.path)
+    except CalibrationError:
+        return {}
+    light, invalid = replace(own, scale=own.scale / plan.divisor(task.image)).apply(picture.dn)
     height, width = light.shape
     half = max(2, width // _PATCHES_ACROSS // 2)
     side = (2 * half + 1, 2 * half + 1)
@@ -145,6 +153,9 @@ def _mended(light: BandIllumination, block: BlockAdjustment, images: Sequence[Ba
         uncertainty.pop("sun_sensor", None)
         uncertainty.pop("combined")
         uncertainty["block"] = block.relative_error
+        if light.basis == PANEL:
+            # the panel saw the light of a moment, and nothing ties that moment to the mean of the flight
+            uncertainty["level"] = float(np.std(np.log(block.gains)))
         uncertainty["combined"] = math.sqrt(sum(value**2 for value in uncertainty.values()))
     return replace(
         light,
@@ -165,12 +176,12 @@ def _json(block: BlockAdjustment) -> dict[str, Json]:
     }
 
 
-def _gates(band: str, block: BlockAdjustment, settings: CalibrationSettings) -> list[Gate]:
+def _gates(band: str, block: BlockAdjustment, settings: CalibrationSettings, *, mended: bool) -> list[Gate]:
+    residual = judge("overlap-residual", block.after if mended else block.before, settings.limits, about=band)
+    if not mended:
+        return [residual]
     largest = float(np.exp(np.abs(np.log(block.gains)).max()))
-    return [
-        Gate.at_most(f"overlap-residual[{band}]", block.after, *settings.limit("overlap-residual")),
-        Gate.at_most(f"block-gain[{band}]", largest, *settings.limit("block-gain")),
-    ]
+    return [residual, judge("block-gain", largest, settings.limits, about=band)]
 
 
 def overlap_residual(plan: CalibrationPlan, ties: Sequence[PairTies], band: str) -> float:

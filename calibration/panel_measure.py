@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from calibration.panel_region import Corners, inside
 from calibration.response import BoolArray, FloatArray
 
-_MIN_PIXELS = 400
+_MIN_PIXELS = 100
+"""Below this nothing is read; a gate warns long before."""
 _MAX_CV = 0.15
 """A region less even than this is no panel."""
 _BRIGHTNESS = (0.3, 1.5)
@@ -30,6 +31,7 @@ class Region:
     relative_error: float
     pixels: int
     saturated: float
+    brightness: float
 
 
 def white_of(light: FloatArray, code_corners: Corners) -> float | None:
@@ -42,16 +44,22 @@ def white_of(light: FloatArray, code_corners: Corners) -> float | None:
 
 
 def evenest(
-    light: FloatArray, invalid: BoolArray, places: Sequence[Corners], white: float | None
+    light: FloatArray, invalid: BoolArray, filled: FloatArray, places: Sequence[Corners], white: float | None
 ) -> tuple[Corners, Region] | None:
-    """The most even place that is as bright as a panel beside its code; none when no place will do."""
+    """The most even place that is as bright as a panel beside its code; none when no place will do.
+
+    Parameters
+    ----------
+    filled : float32 (height, width)
+        Share of the usable range, black to saturation, that each pixel fills.
+    """
     best: tuple[Corners, Region] | None = None
     for corners in places:
         place = inside(corners, light.shape)
         if place is None:
             continue
         window, mask = place
-        region = _measure(light[window], invalid[window], mask)
+        region = _measure(light[window], invalid[window], filled[window], mask)
         if region is None or (white is not None and not _like_a_panel(region, white)):
             continue
         if best is None or region.cv < best[1].cv:
@@ -63,7 +71,7 @@ def _like_a_panel(region: Region, white: float) -> bool:
     return _BRIGHTNESS[0] * white < region.radiance < _BRIGHTNESS[1] * white and region.cv < _MAX_CV
 
 
-def _measure(light: FloatArray, invalid: BoolArray, mask: BoolArray) -> Region | None:
+def _measure(light: FloatArray, invalid: BoolArray, filled: FloatArray, mask: BoolArray) -> Region | None:
     values = light[mask].astype(np.float64)
     if values.size < _MIN_PIXELS:
         return None
@@ -81,6 +89,7 @@ def _measure(light: FloatArray, invalid: BoolArray, mask: BoolArray) -> Region |
         relative_error=float(np.std(quarters, ddof=1) / 2 / mean),
         pixels=values.size,
         saturated=float(invalid[mask].mean()),
+        brightness=float(filled[mask].mean(dtype=np.float64)),
     )
 
 

@@ -12,6 +12,8 @@ from calibration.albedo import PanelCode
 
 Corners = NDArray[np.float64]
 """(4, 2) columns and rows on the raw grid."""
+_WIDEST_ENLARGED = 2000
+"""Pixels to which a small picture is enlarged three times: its code has too few pixels a module to be read as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,8 @@ def read_code(
     """Panel code seen in a picture and the corners of its QR code, or None.
 
     Tried on a 1 - 99 % stretch and on the plain upper eight bits: a glint spoils one, a dim picture the other.
-    ``thorough`` also looks at the picture twice enlarged, four times slower: for bands of a capture known to show one.
+    ``thorough`` also looks at the picture enlarged, four times slower and more: for bands of a capture known to show
+    one.
     With ``known``, the code another band of the same capture gave, a QR code that is seen but not read is taken for it.
     """
     import cv2
@@ -72,7 +75,10 @@ def eight_bit(dn: NDArray[np.uint16], thorough: bool) -> Iterator[tuple[NDArray[
     yield stretched, 1
     yield (dn >> 8).astype(np.uint8), 1
     if thorough:
-        yield cv2.resize(stretched, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR), 2
+        for zoom in (2, 3):
+            if zoom == 2 or zoom * dn.shape[1] <= _WIDEST_ENLARGED:
+                for way in (cv2.INTER_LINEAR, cv2.INTER_CUBIC):
+                    yield cv2.resize(stretched, None, fx=zoom, fy=zoom, interpolation=way), zoom
 
 
 def candidate_regions(code: PanelCode, code_corners: Corners) -> tuple[Corners, ...]:

@@ -14,11 +14,13 @@ from calibration.albedo import Albedo, PanelCode, PanelTable
 from calibration.image_file import read_picture
 from calibration.markers import PanelMarker, read_marker, shipped_markers
 from calibration.model import RadiometricModel
-from calibration.panel_measure import evenest, white_of
+from calibration.panel_measure import Region, evenest, white_of
 from calibration.panel_region import Corners, candidate_regions, read_code, shrunk
-from calibration.response import radiance
+from calibration.panel_shift import moved_region
+from calibration.response import BoolArray, FloatArray, response
 from uav_workflow.domain.flight import BandImage, Capture
 from uav_workflow.domain.product import Json
+from uav_workflow.errors import CalibrationError
 
 _SHARE = 0.8
 """A region whose corners are given is drawn in to this share: no pixel at the panel's edge counts."""
@@ -26,6 +28,11 @@ _BANDS_TRIED = 2
 """Bands of an unmarked capture in which a code is looked for: one may be glinting."""
 _ENDS = 3
 """Captures at either end of a flight that are searched whatever their height."""
+OTHER_BAND = "other band"
+_BORROWED_CV = 0.08
+"""A place that nobody confirmed counts only where it is as even as a panel."""
+_SIZES_APART, _SIDES_APART = 1.7, 3.0
+"""By how much a panel's region may differ in pixels, and its middle in sides, between bands of a capture."""
 _LOW_SHARE = 0.3
 _MOST_SEARCHED = 40
 
@@ -37,7 +44,8 @@ class PanelReading:
     Attributes
     ----------
     found_by : str
-        ``given place`` (a person's word), ``tags`` (the camera's), ``qr code`` or ``marker``.
+        ``given place`` (a person's word), ``tags`` (the camera's), ``qr code``, ``marker``, or ``other band``: its
+        place is borrowed from another band of the capture.
     corners : ((column, row), ...)
         Region that was read, raw grid.
     radiance : float
@@ -48,6 +56,8 @@ class PanelReading:
         Standard error of the mean, relative, from the four quarters of the region (pixels are not independent).
     saturated : float
         Share of the region's pixels that are saturated or defective.
+    brightness : float
+        Mean share of the usable range, black to saturation, that the region's pixels fill.
     """
 
     image: str
@@ -63,6 +73,7 @@ class PanelReading:
     relative_error: float
     pixels: int
     saturated: float
+    brightness: float
     albedo: Albedo | None
     code: PanelCode | None = None
 
@@ -87,6 +98,7 @@ class PanelReading:
             "relative_error": self.relative_error,
             "pixels": self.pixels,
             "saturated": self.saturated,
+            "brightness": self.brightness,
             "albedo": self.albedo.value if self.albedo else None,
             "albedo_source": self.albedo.source if self.albedo else None,
         }
@@ -154,10 +166,13 @@ def find_panels(
         A picture can't be read, or a tag its radiance needs is missing.
     """
     known = search or PanelSearch.shipped()
-    readings: list[PanelReading] = []
-    for capture in captures:
-        readings += _panels_of(capture, model, known)
-    return tuple(readings)
+    told = list(captures)
+    found = {place: _panels_of(capture, model, known) for place, capture in enumerate(told)}
+    sure = [reading for readings in found.values() for reading in readings if reading.code is not None]
+    for place, capture in enumerate(told):
+        if sure and not found[place] and capture.is_panel:
+            found[place] = _panels_of(capture, model, known, elsewhere=sure)
+    return tuple(reading for readings in found.values() for reading in readings)
 
 
 def panel_candidates(captures: Sequence[Capture], model: RadiometricModel, search: PanelSearch) -> tuple[Capture, ...]:
@@ -172,8 +187,16 @@ def panel_candidates(captures: Sequence[Capture], model: RadiometricModel, searc
     return tuple(capture for capture in captures if capture.capture_id in chosen)
 
 
-def _panels_of(capture: Capture, model: RadiometricModel, search: PanelSearch) -> list[PanelReading]:
-    """Readings of one capture; more than two bands are opened only where one shows a panel."""
+def _panels_of(
+    capture: Capture, model: RadiometricModel, search: PanelSearch, *, elsewhere: Sequence[PanelReading] = ()
+) -> list[PanelReading]:
+    """Readings of one capture; more than two bands are opened only where one shows a panel.
+
+    Parameters
+    ----------
+    elsewhere : sequence of PanelReading
+        What other captures of the flight gave: a code that is seen here but can't be read is taken for theirs.
+    """
     queue = [capture.primary, *(image for image in capture.images if image is not capture.primary)]
     sure = capture.is_panel or any(search.is_told(image, model) for image in queue)
     found: list[PanelReading] = []
@@ -186,11 +209,37 @@ def _panels_of(capture: Capture, model: RadiometricModel, search: PanelSearch) -
             unread.append(image)
         else:
             found.append(reading)
-    code = next((reading.code for reading in found if reading.code is not None), None)
-    if code is None:
-        return found
-    again = (_panel_of(image, capture, model, search, thorough=True, known=code) for image in unread)
-    return [*found, *(reading for reading in again if reading is not None)]
+    code = next((reading.code for reading in (*found, *elsewhere) if reading.code is not None), None)
+    if code is not None:
+        again = ((image, _panel_of(image, capture, model, search, thorough=True, known=code)) for image in unread)
+        like = ((image, r if r is None or _agrees(r, found, elsewhere) else None) for image, r in again)
+        unread, found = _sorted_out(like, found)
+    if found and unread:
+        lent = ((image, _borrowed(image, capture, model, search, found)) for image in unread)
+        _, found = _sorted_out(lent, found)
+    return found
+
+
+def _agrees(reading: PanelReading, same: Sequence[PanelReading], elsewhere: Sequence[PanelReading]) -> bool:
+    """Whether a code that was seen but not read stands for the panel that was read: of its size, and near its place.
+
+    Of its place where the readings are of the same capture; shadows and stems make squares of any size.
+    """
+    sizes = [other.pixels for other in (same or elsewhere)]
+    side = math.sqrt(float(np.median(sizes)))
+    if not 1 / _SIZES_APART < reading.pixels / side**2 < _SIZES_APART:
+        return False
+    middles = [np.mean(other.corners, axis=0) for other in same]
+    away = np.mean(reading.corners, axis=0) - np.median(middles, axis=0) if middles else np.zeros(2)
+    return float(np.hypot(*away)) < _SIDES_APART * side
+
+
+def _sorted_out(
+    tried: Iterable[tuple[BandImage, PanelReading | None]], found: Sequence[PanelReading]
+) -> tuple[list[BandImage], list[PanelReading]]:
+    """Images that still have no reading, and all readings."""
+    rows = list(tried)
+    return [i for i, reading in rows if reading is None], [*found, *(r for _, r in rows if r is not None)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,17 +293,29 @@ def _panel_of(
     known: PanelCode | None = None,
 ) -> PanelReading | None:
     """The panel in one picture, or None; the file is opened once."""
-    dn, rule = read_picture(image.path).dn, model.panel
+    dn = read_picture(image.path).dn
     sighting = _sighting(image, dn, model, search, thorough=thorough, known=known)
     if sighting is None:
         return None
-    light, invalid = radiance(model, image, dn)
+    light, invalid, filled = _light_of(image, model, dn)
     white = None if sighting.beside is None else white_of(light, sighting.beside)
-    best = evenest(light, invalid, sighting.places, white)
+    best = evenest(light, invalid, filled, sighting.places, white)
     if best is None:
         return None
+    return _reading(image, capture, best, search, model, sighting=sighting)
+
+
+def _reading(
+    image: BandImage,
+    capture: Capture,
+    best: tuple[Corners, Region],
+    search: PanelSearch,
+    model: RadiometricModel,
+    *,
+    sighting: _Sighting,
+) -> PanelReading:
     corners, region = best
-    tagged = image.tags.number(rule.albedo)
+    tagged, rule = image.tags.number(model.panel.albedo), model.panel.albedo_rule
     return PanelReading(
         image=image.name,
         capture_id=capture.capture_id,
@@ -264,8 +325,42 @@ def _panel_of(
         found_by=sighting.found_by,
         corners=tuple((float(x), float(y)) for x, y in corners),
         **asdict(region),
-        albedo=search.table.albedo(
-            sighting.serial, sighting.code, image.band.centre_nm, tagged=tagged, rule=rule.albedo_rule
-        ),
+        albedo=search.table.albedo(sighting.serial, sighting.code, image.band.centre_nm, tagged=tagged, rule=rule),
         code=sighting.code,
     )
+
+
+def _borrowed(
+    image: BandImage,
+    capture: Capture,
+    model: RadiometricModel,
+    search: PanelSearch,
+    found: Sequence[PanelReading],
+) -> PanelReading | None:
+    """The panel where the evenest reading of another band has it, moved to where this band sees the same things."""
+    lender = min(found, key=lambda reading: reading.cv)
+    source = next(other for other in capture.images if other.name == lender.image)
+    if (image.width, image.height) != (source.width, source.height):
+        return None
+    light, invalid, filled = _light_of(image, model)
+    theirs, _, _ = _light_of(source, model)
+    corners = moved_region(theirs, light, np.array(lender.corners))
+    if corners is None:
+        return None
+    best = evenest(light, invalid, filled, [corners], None)
+    if best is None or best[1].cv > _BORROWED_CV:
+        return None
+    sighting = _Sighting(found_by=OTHER_BAND, places=(corners,), serial=lender.serial, code=lender.code)
+    return _reading(image, capture, best, search, model, sighting=sighting)
+
+
+def _light_of(
+    image: BandImage, model: RadiometricModel, dn: NDArray[np.uint16] | None = None
+) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Radiance, mask of invalid pixels and share of the usable range filled, of one picture."""
+    dn = read_picture(image.path).dn if dn is None else dn
+    if dn.shape != (image.height, image.width):
+        raise CalibrationError(f"{image.name}: pixels are {dn.shape}, the header says {(image.height, image.width)}")
+    own = response(model, image)
+    light, invalid = own.apply(dn)
+    return light, invalid, own.filled(dn)

@@ -8,13 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from calibration.clock import clock_jumps, without_clock
+from calibration.evidence import gather_evidence
 from calibration.factors import BandIllumination, illuminate
+from calibration.frames import frame_gates
 from calibration.image_file import MARK_TAG
-from calibration.irradiance import sun_of
 from calibration.model import RadiometricModel
+from calibration.panel_gates import between_bands
 from calibration.panels import PanelReading, PanelSearch, find_panels, panel_candidates
 from calibration.response import response
 from calibration.settings import CalibrationSettings
+from calibration.sky import Sky, classify
+from calibration.sun_gates import direct_gate, sun_gates
 from uav_workflow.domain.flight import Band, BandImage, Capture, SensorProfile
 from uav_workflow.domain.quality import Gate
 from uav_workflow.errors import CalibrationError
@@ -32,6 +37,8 @@ class CalibrationPlan:
         Captures that show a panel, or are said to; the same images.
     panel_captures : tuple of str
         Identifiers of captures that show a panel.
+    sky : Sky
+        What the sky was, and so what was done.
     light : mapping
         Band name to its illumination, in wavelength order.
     quantity : str
@@ -51,6 +58,7 @@ class CalibrationPlan:
     panel_captures: tuple[str, ...]
     silent_panel_captures: tuple[str, ...]
     bands: tuple[Band, ...]
+    sky: Sky
     light: dict[str, BandIllumination]
     quantity: str
     scale: float
@@ -98,7 +106,13 @@ def plan_calibration(flight: Pictures, settings: CalibrationSettings, *, panels_
     model = RadiometricModel.of(flight.sensor)
     captures, left_out = _band_images(flight.captures, model)
     marked, _ = _band_images(flight.panel_captures, model)
-    _refuse_calibrated([*captures, *marked])
+    every = [*captures, *marked]
+    _refuse_calibrated(every)
+    _refuse_unknown_places(every, settings)
+    jumps = clock_jumps(every)
+    gates = frame_gates(every, jumps, flight.sensor, model, settings.limits)
+    if jumps:
+        captures, marked = without_clock(captures), without_clock(marked)
     panels: tuple[PanelReading, ...] = ()
     if settings.use_panels:
         search = settings.search
@@ -111,9 +125,15 @@ def plan_calibration(flight: Pictures, settings: CalibrationSettings, *, panels_
             "no survey capture is left: every capture shows a calibration panel or has no band image"
         )
     images = _by_band((*survey, *pictured) if panels_alone else survey)
-    light = _light_of(survey, pictured, panels, model, settings)
+    sky, light = _light_of(survey, pictured, panels, model, settings)
     light = {name: light[name] for name in images}
     relative = [name for name, band in light.items() if band.relative]
+    gates += [
+        *sun_gates(survey or pictured, settings.limits),
+        *direct_gate(sky.evidence.direct_to_diffuse, settings.limits),
+        *between_bands(panels, settings.limits),
+        *(gate for band in light.values() for gate in band.gates),
+    ]
     return CalibrationPlan(
         model=model,
         captures=survey,
@@ -122,6 +142,7 @@ def plan_calibration(flight: Pictures, settings: CalibrationSettings, *, panels_
         panel_captures=tuple(sorted(shown)),
         silent_panel_captures=tuple(c.capture_id for c in marked if c.capture_id not in shown),
         bands=tuple(images[name][0].band for name in images),
+        sky=sky,
         light=light,
         quantity="relative" if relative else "reflectance",
         scale=_common_scale(model, [(image, light[name]) for name in relative for image in images[name]]),
@@ -132,7 +153,7 @@ def plan_calibration(flight: Pictures, settings: CalibrationSettings, *, panels_
             for image in capture.images
             if image.band.name in model.thermal.bands
         ),
-        gates=(*_sun_gates(survey or pictured, settings), *(gate for band in light.values() for gate in band.gates)),
+        gates=tuple(gates),
     )
 
 
@@ -142,15 +163,17 @@ def _light_of(
     panels: Sequence[PanelReading],
     model: RadiometricModel,
     settings: CalibrationSettings,
-) -> dict[str, BandIllumination]:
-    """Light of every band at its survey pictures and at those of panels; the panel's alone where there is no survey."""
+) -> tuple[Sky, dict[str, BandIllumination]]:
+    """Sky, and light of every band at survey pictures and at those of panels; the panel's alone without a survey."""
     flown, at_panel = _by_band(survey), _by_band(pictured)
+    evidence = gather_evidence(flown or at_panel, at_panel, panels, model, use_sun_sensor=settings.use_sun_sensor)
+    sky = classify(evidence, settings.sky)
     light = {}
     for name in {**flown, **at_panel}:
         images, others = (flown[name], at_panel.get(name, [])) if name in flown else (at_panel[name], [])
         readings = [reading for reading in panels if reading.band == name]
-        light[name] = illuminate(images, others, readings, model, settings)
-    return light
+        light[name] = illuminate(images, others, readings, model, settings, sky=sky)
+    return sky, light
 
 
 def _panels_among(
@@ -188,6 +211,16 @@ def _refuse_calibrated(captures: Sequence[Capture]) -> None:
                 )
 
 
+def _refuse_unknown_places(captures: Sequence[Capture], settings: CalibrationSettings) -> None:
+    names = {image.name for capture in captures for image in capture.images}
+    strange = sorted(set(settings.panel_places) - names)
+    if strange:
+        raise CalibrationError(
+            f"a panel is said to be in {', '.join(strange)}, but there is no such picture; give names relative to the "
+            f"folder, such as {min(names, default='IMG_0001_1.tif')}"
+        )
+
+
 def _by_band(captures: Iterable[Capture]) -> dict[str, list[BandImage]]:
     """Images by band name, bands in wavelength order."""
     found: dict[str, list[BandImage]] = {}
@@ -206,9 +239,3 @@ def _common_scale(model: RadiometricModel, images: Sequence[tuple[BandImage, Ban
         for image, light in images
     ]
     return max(full)
-
-
-def _sun_gates(captures: Sequence[Capture], settings: CalibrationSettings) -> list[Gate]:
-    suns = [sun_of(capture.primary) for capture in captures]
-    known = [sun.elevation_deg for sun in suns if sun is not None]
-    return [Gate.at_least("sun-elevation", min(known), *settings.limit("sun-elevation"))] if known else []

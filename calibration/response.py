@@ -52,6 +52,10 @@ class Response:
         """Radiance at which an unvignetted pixel saturates."""
         return (self.saturation_dn - self.black) * self.scale
 
+    def filled(self, dn: NDArray[np.uint16]) -> FloatArray:
+        """Share of the usable range, black to saturation, that each pixel fills; same shape, float32."""
+        return ((dn - np.float32(self.black)) / np.float32(self.saturation_dn - self.black)).astype(np.float32)
+
     def apply(self, dn: NDArray[np.uint16] | FloatArray, out: FloatArray | None = None) -> tuple[FloatArray, BoolArray]:
         """Radiance float32 (height, width), into ``out`` where it is given, and the mask of invalid pixels.
 

@@ -8,28 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from calibration.albedo import PanelTable
+from calibration.gates import Bounds, checked_limits
 from calibration.markers import PanelMarker, shipped_markers
 from calibration.panels import PanelPlace, PanelSearch
-
-Bounds = tuple[float, float]
-
-LIMITS: Mapping[str, Bounds] = {
-    "panel-cv": (0.03, 0.06),
-    "panel-gradient": (0.03, 0.08),
-    "panel-saturated": (0.0, 0.001),
-    "panel-drift": (0.05, 0.10),
-    "panel-drift-without-sun-sensor": (0.05, 0.15),
-    "sun-elevation": (30.0, 20.0),
-    "sun-sensor-variation": (0.05, 0.15),
-    "sun-sensor-tilt": (15.0, 25.0),
-    "overlap-residual": (0.05, 0.10),
-    "block-gain": (2.0, 3.0),
-    "saturated": (0.01, 0.05),
-    "out-of-range": (0.005, 0.02),
-}
-"""Bound of a warning and of a failure, by gate; shares, degrees."""
-FACTOR_WARN, FACTOR_FAIL = (0.7, 1.4), (0.5, 2.0)
-"""Panel over sun sensor: real cameras lie at 0.79 - 1.21; 100 or 0.01 is a unit, 3.14 or 0.318 a pi."""
+from calibration.sky import SkyWish
+from uav_workflow.recipe import Calibration, MarkerBeside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +30,8 @@ class CalibrationSettings:
     panel_places : mapping
         Image name to the place of the panel in it, where neither code nor marker is seen.
     use_panels, use_sun_sensor : bool
+    sky : {"auto", "clear", "haze", "overcast", "broken"}
+        ``auto`` tells it from the data.
     smooth_sun_sensor : bool
         Under a steady sky the readings of a flight become one straight line times sin(sun elevation), which takes
         the noise of a tilting sensor out; under a changing one only wild single readings are replaced.
@@ -54,8 +39,10 @@ class CalibrationSettings:
         Gains of single pictures from their overlaps; ``auto``: where the sun sensor saw a changing sky.
     cap : float
         Largest value written.
+    view_correction : {"off", "walthall"}
+        Take out what the direction of view does to brightness, with a model fitted to the flight's own overlaps.
     limits : mapping
-        Gate to (warning, failure), over `LIMITS`.
+        Gate to its bounds, over those of `gates.RULES`.
     """
 
     panel_tables: tuple[Path, ...] = ()
@@ -65,7 +52,9 @@ class CalibrationSettings:
     use_panels: bool = True
     use_sun_sensor: bool = True
     smooth_sun_sensor: bool = True
+    sky: SkyWish = "auto"
     block_adjustment: Literal["auto", "on", "off"] = "auto"
+    view_correction: Literal["off", "walthall"] = "off"
     cap: float = 2.0
     limits: Mapping[str, Bounds] = field(default_factory=dict)
 
@@ -81,6 +70,38 @@ class CalibrationSettings:
         table = PanelTable.load(self.panel_tables, self.panels)
         return PanelSearch(table=table, markers=(*self.panel_markers, *shipped_markers()), places=self.panel_places)
 
-    def limit(self, gate: str) -> Bounds:
-        """Bounds of a gate."""
-        return self.limits.get(gate) or LIMITS[gate]
+    @classmethod
+    def of(cls, recipe: Calibration, **besides: object) -> CalibrationSettings:
+        """What a recipe asks for.
+
+        Parameters
+        ----------
+        besides : object
+            Fields that no recipe holds, such as `panel_tables`.
+
+        Raises
+        ------
+        RecipeError
+            A bound for a gate that does not exist, or the wrong way round.
+        CalibrationError
+            A marker of a family nobody knows.
+        """
+        chosen: dict[str, object] = {
+            "panels": recipe.panels,
+            "panel_markers": tuple(_marker(row) for row in recipe.panel_markers),
+            "panel_places": {
+                image: PanelPlace(serial=place.serial, corners=tuple(place.corners))
+                for image, place in recipe.panel_places.items()
+            },
+            "use_panels": recipe.use_panels,
+            "use_sun_sensor": recipe.use_sun_sensor,
+            "sky": recipe.sky,
+            "block_adjustment": recipe.block_adjustment,
+            "view_correction": recipe.view_correction,
+            "limits": checked_limits(recipe.limits),
+        }
+        return cls(**{**chosen, **besides})  # type: ignore[arg-type]
+
+
+def _marker(row: MarkerBeside) -> PanelMarker:
+    return PanelMarker.of({name: str(value) for name, value in row.model_dump().items()}, "calibration.panel_markers")

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.irradiance import SunSensorReading, horizontal_irradiance, sun_of
+from calibration.daylight import COVERED
+from calibration.heading import bias_of, headings_of, way_along_lines
+from calibration.irradiance import LightFrom, SunSensorReading, horizontal_irradiance, sun_of
 from calibration.model import RadiometricModel
 from uav_workflow.domain.flight import BandImage
 
@@ -20,6 +22,8 @@ _FEWEST = 10
 _SPIKE = 1.5
 STEADY_CV = 0.05
 """Variation below which the sky was steady."""
+_EXPLAINED, _QUIET = 0.5, 0.02
+"""The heading is to blame where it takes away half of the variation; below the second nothing else is."""
 _MAD = 1.4826
 """Median absolute deviation of a normal distribution in standard deviations, inverse."""
 
@@ -71,28 +75,68 @@ class SunSeries:
         Horizontal, the sensor's unit; no gaps.
     variation : float
         Change of the light itself: standard deviation of irradiance over sin(elevation), running median of five, about
-        its straight line, relative; NaN when readings are too few.
+        its straight line, relative, what goes with the heading taken out; NaN when readings are too few.
     noise : float
         Spread of single readings about that running median, relative; NaN when too few.
+    jump : float
+        Largest relative change from one survey reading to the next; NaN when there are none.
+    jump_at : str
+        Its picture.
+    heading_bias : float
+        Relative difference between lines forward and backward; NaN where lines run one way or readings are too few.
     tilt_deg : float
         95th percentile.
     treatment : str
         ``as read`` or ``steady sky``.
     used : int
         Readings that counted; the others were missing or too tilted.
+    missing : float
+        Share of the survey pictures whose reading did not count.
+    direct_to_diffuse, clearness : float
+        Medians over the survey; NaN where not known.
     """
 
     irradiance: FloatArray
     variation: float
     noise: float
+    jump: float
+    jump_at: str
+    heading_bias: float
     tilt_deg: float
     treatment: str
     used: int
+    missing: float
+    direct_to_diffuse: float
+    clearness: float
     attitude_corrected: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRule:
+    """How readings become a series.
+
+    Attributes
+    ----------
+    smooth : bool
+        Take noise out as the sky allows.
+    line : bool or None
+        Whether the light ran along a straight line; None: as the readings' own variation says.
+    light_from : {"sun", "both", "sky"}
+        See `horizontal_irradiance`.
+    """
+
+    smooth: bool = True
+    line: bool | None = None
+    light_from: LightFrom = "sun"
+
+
 def sun_series(
-    images: Sequence[BandImage], moments: Moments, model: RadiometricModel, *, smooth: bool, survey: NDArray[np.bool_]
+    images: Sequence[BandImage],
+    moments: Moments,
+    model: RadiometricModel,
+    *,
+    survey: NDArray[np.bool_],
+    rule: SeriesRule | None = None,
 ) -> SunSeries | None:
     """Sun sensor at every picture of one band, or None when fewer than half the pictures have a reading.
 
@@ -103,36 +147,86 @@ def sun_series(
     survey : bool (n,)
         Which of them are survey pictures: a sensor held beside a panel may be shaded and does not shape the line.
     """
-    readings = [horizontal_irradiance(model, image, sun_of(image)) for image in images]
+    rule = rule or SeriesRule()
+    readings = [horizontal_irradiance(model, image, sun_of(image), rule.light_from) for image in images]
     raw = np.array([_usable(reading, model.irradiance.max_tilt_deg) for reading in readings])
     known = np.isfinite(raw)
     if known.sum() < max(1, len(images) / 2):
         return None
     order = _order(moments.seconds)
     filled = _filled(raw, order)
-    normal = filled / moments.scale
-    variation, noise, treatment, values = math.nan, math.nan, "as read", filled
-    if known[survey].sum() >= _FEWEST:
-        chosen = known & survey
+    of_survey = [reading for reading, own in zip(readings, survey, strict=True) if reading is not None and own]
+    normal, chosen = filled / moments.scale, known & survey
+    variation, noise, bias, treatment, values = math.nan, math.nan, math.nan, "as read", filled
+    if chosen.sum() >= _FEWEST:
         line = _line(order, normal, chosen)
-        lasting = _running_median(normal[chosen], order[chosen], 5)
-        # a robust spread would overlook clouds that cover less than half of the flight
-        variation = float(np.std(lasting / line[chosen] - 1))
-        noise = float(_MAD * np.median(np.abs(normal[chosen] / lasting - 1)))
-        if smooth and variation < STEADY_CV:
+        ways = way_along_lines(headings_of(images, model, order)) if _shone(of_survey) else np.zeros(len(order))
+        bias, level = _heading(normal / line - 1, chosen, ways)
+        (variation, noise), (without, _) = (_spread(normal / by, line, chosen, order) for by in (1.0, level))
+        if without < _EXPLAINED * variation:
+            variation = without
+        elif variation > _QUIET:
+            bias = math.nan  # light that changed by itself differs between lines by chance
+        steady = variation < STEADY_CV if rule.line is None else rule.line
+        if rule.smooth and steady:
             treatment, values = "steady sky", line * moments.scale
-        elif smooth:
+        elif rule.smooth:
             values = _without_spikes(normal, order) * moments.scale
-    tilts = [reading.tilt_deg for reading in readings if reading and math.isfinite(reading.tilt_deg)]
+    jump, jump_at = _jump(normal, chosen, order, images)
     return SunSeries(
         irradiance=values,
         variation=variation,
         noise=noise,
-        tilt_deg=float(np.percentile(tilts, 95)) if tilts else math.nan,
+        jump=jump,
+        jump_at=jump_at,
+        heading_bias=bias,
+        tilt_deg=_statistic([r.tilt_deg for r in readings if r is not None], 95),
         treatment=treatment,
         used=int(known.sum()),
+        missing=float(1 - known[survey].mean()) if survey.any() else math.nan,
+        direct_to_diffuse=_statistic([r.direct_to_diffuse for r in of_survey], 50),
+        clearness=_statistic([r.clearness for r in of_survey], 50),
         attitude_corrected=all(reading.attitude_corrected for reading in readings if reading),
     )
+
+
+def _shone(readings: Sequence[SunSensorReading]) -> bool:
+    """Whether there was a sun that a tilted sensor could turn to or from; True where nothing tells."""
+    ratio = _statistic([reading.direct_to_diffuse for reading in readings], 50)
+    clear = _statistic([reading.clearness for reading in readings], 50)
+    return not (ratio < 1.0 if math.isfinite(ratio) else clear < COVERED)
+
+
+def _statistic(values: Sequence[float], percentile: float) -> float:
+    """Percentile of the finite values; NaN when there are none."""
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.percentile(finite, percentile)) if finite else math.nan
+
+
+def _heading(departure: FloatArray, chosen: NDArray[np.bool_], ways: FloatArray) -> tuple[float, FloatArray]:
+    """Bias between the ways, and the level that each reading has by its way (1 where the ways are unknown)."""
+    bias = bias_of(np.where(chosen, departure, math.nan), ways)
+    return abs(bias), 1 + (ways * bias / 2 if math.isfinite(bias) else np.zeros_like(ways))
+
+
+def _spread(normal: FloatArray, line: FloatArray, chosen: NDArray[np.bool_], order: FloatArray) -> tuple[float, float]:
+    """Variation of the light and noise of single readings; see `SunSeries`."""
+    lasting = _running_median(normal[chosen], order[chosen], 5)
+    # a robust spread would overlook clouds that cover less than half of the flight
+    variation = float(np.std(lasting / line[chosen] - 1))
+    return variation, float(_MAD * np.median(np.abs(normal[chosen] / lasting - 1)))
+
+
+def _jump(
+    normal: FloatArray, chosen: NDArray[np.bool_], order: FloatArray, images: Sequence[BandImage]
+) -> tuple[float, str]:
+    """Largest relative change between survey readings that follow each other, and the later picture."""
+    places = np.flatnonzero(chosen)[np.argsort(order[chosen], kind="stable")]
+    if len(places) < 2:
+        return math.nan, ""
+    steps = np.abs(np.expm1(np.abs(np.diff(np.log(normal[places])))))
+    worst = int(np.argmax(steps))
+    return float(steps[worst]), images[places[worst + 1]].name
 
 
 def _usable(reading: SunSensorReading | None, max_tilt_deg: float) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from uav_workflow.domain.flight import BandImage, Capture
 from uav_workflow.engine.features import GrayImage, read_gray
 from uav_workflow.engine.matching import MatchSettings, choose_pairs
+from uav_workflow.errors import EngineError
 from uav_workflow.flights.geometry import local_positions
 
 Points = NDArray[np.float64]
@@ -47,12 +48,7 @@ def tie_captures(captures: Sequence[Capture], *, workers: int = 2) -> tuple[Pair
     """Tie points between captures that lie near each other.
 
     SIFT (Lowe, 2004) on the primary band at half size, pairs from GPS neighbours, ratio test both ways by mutual
-    nearest neighbours, and one homography a pair (RANSAC).
-
-    Raises
-    ------
-    EngineError
-        A picture can't be decoded.
+    nearest neighbours, and one homography a pair (RANSAC). A picture that can't be decoded has none.
     """
     positions = local_positions(captures)
     pairs = choose_pairs(positions, np.asarray(np.isfinite(positions).all(axis=1)), MatchSettings(neighbours=10))
@@ -74,11 +70,14 @@ def band_shifts(captures: Sequence[Capture], bands: Sequence[str]) -> dict[str, 
     step = max(1, len(captures) // _ALIGNED_CAPTURES)
     shifts: dict[str, list[tuple[float, float]]] = {band: [] for band in bands}
     for capture in captures[::step][:_ALIGNED_CAPTURES]:
-        reference = _gradients(_reduced(capture.primary))
+        whole = {image.name: grey for image in capture.images if (grey := _reduced(image)) is not None}
+        if capture.primary.name not in whole:
+            continue
+        reference = _gradients(whole[capture.primary.name])
         window = cv2.createHanningWindow(reference.shape[::-1], cv2.CV_32F)
         for image in capture.images:
-            if image.band.name in shifts and image is not capture.primary:
-                moved, _ = cv2.phaseCorrelate(reference, _gradients(_reduced(image)), window)
+            if image.band.name in shifts and image is not capture.primary and image.name in whole:
+                moved, _ = cv2.phaseCorrelate(reference, _gradients(whole[image.name]), window)
                 shifts[image.band.name].append((moved[0], moved[1]))
     return {
         band: (float(middle[0]), float(middle[1])) if rows else (0.0, 0.0)
@@ -87,10 +86,14 @@ def band_shifts(captures: Sequence[Capture], bands: Sequence[str]) -> dict[str, 
     }
 
 
-def _reduced(image: BandImage) -> GrayImage:
+def _reduced(image: BandImage) -> GrayImage | None:
+    """The picture at half size; None when it can't be decoded, which is said when its turn comes to be calibrated."""
     import cv2
 
-    grey = read_gray(image.path)
+    try:
+        grey = read_gray(image.path)
+    except EngineError:
+        return None
     size = (grey.shape[1] // _REDUCED, grey.shape[0] // _REDUCED)
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -103,9 +106,11 @@ def _gradients(grey: GrayImage) -> NDArray[np.float32]:
     return np.asarray(strength, np.float32)
 
 
-def _features(grey: GrayImage) -> _Features:
+def _features(grey: GrayImage | None) -> _Features:
     import cv2
 
+    if grey is None:
+        return _Features(np.empty((0, 2)), np.empty((0, 128), np.uint8))
     sift = cv2.SIFT.create(nfeatures=_KEYPOINTS, contrastThreshold=0.02)
     keypoints, descriptors = sift.detectAndCompute(grey, None)
     if not keypoints:

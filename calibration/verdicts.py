@@ -5,44 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from calibration.factors import BOTH, PANEL, RELATIVE, SUN_SENSOR
+from calibration.frames import firmware_findings, versions_said
+from calibration.gates import RULES, figure
+from calibration.panel_gates import known_mistake
+from calibration.panels import OTHER_BAND
 from calibration.plan import CalibrationPlan
+from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.quality import Gate
-from uav_workflow.findings import Finding, info, warning
-
-_OF_GATES = {
-    "panel-cv": ("the calibration panel is not even", "clean it, and keep shadow and reflections off it"),
-    "panel-gradient": ("brightness runs across the calibration panel", "lay it flat and stand away from it"),
-    "panel-saturated": ("pixels of the calibration panel are saturated", "photograph it with less exposure"),
-    "panel-factor": (
-        "panel and sun sensor disagree about the light",
-        "look for a shaded sensor, a wrong panel table or a wrong unit",
-    ),
-    "panel-drift": ("the light changed between the visits to the panel", "trust this flight's reflectance less"),
-    "sun-elevation": ("the sun stood low", "fly nearer to noon"),
-    "sun-sensor-variation": (
-        "the light changed during the flight",
-        "trust single places less; see the overlap residual for what block adjustment left",
-    ),
-    "sun-sensor-tilt": ("the sun sensor was tilted", "mount it level and fly slower"),
-    "overlap-residual": (
-        "overlapping pictures disagree about the ground",
-        "look at the pictures: moving shadows, water and wind can't be mended by a gain",
-    ),
-    "block-gain": (
-        "the overlaps ask for gains far from the sun sensor's word",
-        "look for a shaded sensor; trust the pictures' neighbours",
-    ),
-    "saturated": ("pictures have saturated pixels", "bright ground is too dark in the result; lower the exposure"),
-    "out-of-range": ("reflectance lies outside -0.02 - 1.2", "check panel table, shadow on the panel and glints"),
-}
-
+from uav_workflow.findings import Finding, Level, info, warning
 
 _PANELS = "photograph a panel before and after the flight"
 
 
 def findings_of(plan: CalibrationPlan, gates: Iterable[Gate]) -> tuple[Finding, ...]:
     """Findings about panels, light and gates; warnings where the numbers suffer."""
-    return (*_about_light(plan), *_about_panels(plan), *_about_gates(gates))
+    return (
+        plan.sky.finding(),
+        *_about_light(plan),
+        *_about_sun(plan),
+        *_about_panels(plan),
+        *firmware_findings(_captures(plan)),
+        *_about_gates(plan, gates),
+    )
+
+
+def _captures(plan: CalibrationPlan) -> tuple[Capture, ...]:
+    return (*plan.captures, *plan.panel_pictures)
 
 
 def _about_light(plan: CalibrationPlan) -> list[Finding]:
@@ -72,16 +60,28 @@ def _about_light(plan: CalibrationPlan) -> list[Finding]:
         found.append(
             info("panel-visited-once", "flight", "the panel was photographed once; its drift is assumed, not measured")
         )
-    if not any(gate.name == "sun-elevation" for gate in plan.gates):
-        found.append(
-            warning(
-                "sun-position-unknown",
-                "flight",
-                "time in UTC or position is unknown, so nothing is corrected for the height of the sun",
-                "give utc_offset in flight.yaml",
-            )
-        )
+    factors = [factor for light in plan.light.values() if light.basis == BOTH for _, factor in light.visits]
+    mistake = known_mistake(factors) if plan.model.quantity == "si" else None
+    if mistake is not None:
+        what = f"panel over sun sensor is about {mistake}"
+        hint = "the panel sets it right here; correct the tags or the profile before flying without a panel"
+        found.append(warning("sun-sensor-unit", "flight", what, hint))
     return found
+
+
+def _about_sun(plan: CalibrationPlan) -> list[Finding]:
+    """Night, and a sun nobody can place."""
+    heights = [gate for gate in plan.gates if gate.name == "sun-elevation"]
+    if heights and heights[0].value <= 0:
+        what = (
+            f"by time and position the sun stood {heights[0].value:.0f}° high: it was night, or the clock is wrong; "
+            "nothing is corrected for the height of the sun"
+        )
+        return [warning("sun-below-horizon", heights[0].where, what, "check the camera's clock and utc_offset")]
+    if heights or any(gate.name == "clock-jumps" and gate.verdict != "pass" for gate in plan.gates):
+        return []
+    what = "time in UTC or position is unknown, so nothing is corrected for the height of the sun"
+    return [warning("sun-position-unknown", "flight", what, "give utc_offset in flight.yaml")]
 
 
 def _about_panels(plan: CalibrationPlan) -> list[Finding]:
@@ -94,6 +94,16 @@ def _about_panels(plan: CalibrationPlan) -> list[Finding]:
             "panel-not-found", capture, "said to show a panel, but none was found", "photograph it larger and sharp"
         )
         for capture in plan.silent_panel_captures
+    ]
+    found += [
+        info(
+            "panel-place-borrowed",
+            row.image,
+            f"the panel's code was not read in band {row.band}; its place is that of another band of the capture",
+            "photograph the panel larger and sharp",
+        )
+        for row in plan.panels
+        if row.found_by == OTHER_BAND
     ]
     unknown = sorted({(row.serial or "without serial", row.image) for row in plan.panels if row.albedo is None})
     for serial in sorted({serial for serial, _ in unknown}):
@@ -108,19 +118,21 @@ def _about_panels(plan: CalibrationPlan) -> list[Finding]:
     return found
 
 
-def _about_gates(gates: Iterable[Gate]) -> list[Finding]:
+def _about_gates(plan: CalibrationPlan, gates: Iterable[Gate]) -> list[Finding]:
+    """One finding a gate that is missed, its bands together."""
     missed: dict[str, list[Gate]] = {}
     for gate in gates:
         if gate.verdict != "pass":
             missed.setdefault(gate.name.partition("[")[0], []).append(gate)
-    found = []
-    for name, rows in missed.items():
-        what, hint = _OF_GATES[name]
-        figures = ", ".join(f"{row.name.partition('[')[2].rstrip(']')} {row.value:.3g}".strip() for row in rows)
-        verdict = "failed" if any(row.verdict == "fail" for row in rows) else "beyond its bound"
-        found.append(
-            warning(
-                f"calibration-{name}", "flight", f"{what} ({figures}; bound {rows[0].threshold:g}, {verdict})", hint
-            )
-        )
-    return found
+    return [_of_gate(plan, name, rows) for name, rows in missed.items()]
+
+
+def _of_gate(plan: CalibrationPlan, name: str, rows: list[Gate]) -> Finding:
+    rule, failed = RULES[name], any(row.verdict == "fail" for row in rows)
+    figures = ", ".join(f"{row.name.partition('[')[2].rstrip(']')} {figure(rule, row.value)}".strip() for row in rows)
+    bound = figure(rule, rows[0].threshold)
+    besides = f": {versions_said(_captures(plan))}" if name == "firmware-versions" else ""
+    what = f"{rule.what}{besides} ({figures}; bound {bound}, {'failed' if failed else 'beyond its bound'})"
+    where = ", ".join(dict.fromkeys(row.where for row in rows if row.where)) or "flight"
+    level = Level.WARNING if failed else rule.level
+    return Finding(level, f"calibration-{name}", where, what, rule.hint)

@@ -11,6 +11,7 @@ class CalibratedCaptures(ProductTask):
     """Reflectance images of a multispectral flight, one file an input image."""
 
     kind = "calibrated_captures"
+    version = 2
     sections = ("calibration",)
 
     @classmethod
@@ -27,5 +28,5 @@ class CalibratedCaptures(ProductTask):
         from calibration.captures import calibrate_captures
         from calibration.settings import CalibrationSettings
 
-        settings = CalibrationSettings(panels=self.scope.recipe.calibration.panels)
+        settings = CalibrationSettings.of(self.scope.recipe.calibration)
         draft.note(calibrate_captures(self.read_flight(), draft.path, settings=settings, progress=self.report))

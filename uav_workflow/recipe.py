@@ -21,6 +21,32 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class MarkerBeside(Section):
+    """A square marker (ArUco, AprilTag) and where the panel lies beside it."""
+
+    family: str
+    """OpenCV's name of the dictionary, such as DICT_6X6_250 or DICT_APRILTAG_25h9."""
+    id: int = Field(ge=0)
+    serial: str
+    """Name of the panel in `panels` or a table."""
+    side_mm: float = Field(gt=0)
+    """Side of the marker's black border."""
+    x_mm: float
+    y_mm: float
+    """From the middle of the marker to that of the panel: right and up, the marker upright."""
+    region_mm: float = Field(gt=0)
+    """Side of the square that is read."""
+    turned: bool = True
+    """The panel may lie on any side of the marker, the evenest is taken; else just where x and y say."""
+
+
+class PlaceInPicture(Section):
+    """Where a panel is in one picture: corners as (column, row) of the stored picture, in order round it."""
+
+    serial: str
+    corners: Annotated[list[tuple[float, float]], Field(min_length=4, max_length=4)]
+
+
 class Calibration(Section):
     """Digital numbers to reflectance, before the node."""
 
@@ -28,6 +54,21 @@ class Calibration(Section):
     """``auto`` calibrates multispectral captures; RGB stays relative."""
     panels: dict[str, dict[float, Annotated[float, Field(gt=0, le=1)]]] = Field(default_factory=dict)
     """Reflectance from your panels' cards: serial to wavelength in nm to reflectance."""
+    panel_markers: list[MarkerBeside] = Field(default_factory=list)
+    """Markers beside your panels; they come before those shipped."""
+    panel_places: dict[str, PlaceInPicture] = Field(default_factory=dict)
+    """Image name (relative to the flight folder) to where a panel is in it; nothing is searched there."""
+    use_panels: bool = True
+    use_sun_sensor: bool = True
+    sky: Literal["auto", "clear", "haze", "overcast", "broken"] = "auto"
+    """``auto`` tells the sky from sun sensor, panels and overlaps."""
+    block_adjustment: Literal["auto", "on", "off"] = "auto"
+    """Gains of single pictures from their overlaps; ``auto``: where the light changed."""
+    view_correction: Literal["off", "walthall"] = "off"
+    """What the direction of view does to brightness, fitted to the flight's own overlaps and taken out."""
+    limits: dict[str, list[float]] = Field(default_factory=dict)
+    """Bounds of quality gates by name: [warning, failure], or [lower failure, lower warning, upper warning, upper
+    failure] of gates with two sides."""
 
 
 class Photogrammetry(Section):

@@ -24,41 +24,47 @@ class Gate:
     threshold : float
         The bound that decided the verdict; for a pass the first one that could have been missed.
     verdict : {"pass", "warn", "fail"}
+    where : str
+        File or place to blame, where there is one.
     """
 
     name: str
     value: float
     threshold: float
     verdict: Verdict
+    where: str = ""
 
     @classmethod
-    def at_most(cls, name: str, value: float, warn: float, fail: float) -> Gate:
+    def at_most(cls, name: str, value: float, warn: float, fail: float, *, where: str = "") -> Gate:
         """Good when ``value <= warn``, failed beyond ``fail``."""
         if value > fail or math.isnan(value):
-            return cls(name, value, fail, "fail")
-        return cls(name, value, warn, "pass" if value <= warn else "warn")
+            return cls(name, value, fail, "fail", where)
+        return cls(name, value, warn, "pass" if value <= warn else "warn", where)
 
     @classmethod
-    def at_least(cls, name: str, value: float, warn: float, fail: float) -> Gate:
+    def at_least(cls, name: str, value: float, warn: float, fail: float, *, where: str = "") -> Gate:
         """Good when ``value >= warn``, failed below ``fail``."""
         if value < fail or math.isnan(value):
-            return cls(name, value, fail, "fail")
-        return cls(name, value, warn, "pass" if value >= warn else "warn")
+            return cls(name, value, fail, "fail", where)
+        return cls(name, value, warn, "pass" if value >= warn else "warn", where)
 
     @classmethod
-    def within(cls, name: str, value: float, warn: tuple[float, float], fail: tuple[float, float]) -> Gate:
+    def within(
+        cls, name: str, value: float, warn: tuple[float, float], fail: tuple[float, float], *, where: str = ""
+    ) -> Gate:
         """Good inside ``warn``, failed outside ``fail`` (both low, high)."""
         high = value > warn[1]
         worse, limit = (fail[1], warn[1]) if high else (fail[0], warn[0])
         if math.isnan(value) or not fail[0] <= value <= fail[1]:
-            return cls(name, value, worse, "fail")
-        return cls(name, value, limit, "pass" if warn[0] <= value <= warn[1] else "warn")
+            return cls(name, value, worse, "fail", where)
+        return cls(name, value, limit, "pass" if warn[0] <= value <= warn[1] else "warn", where)
 
     def to_json(self) -> dict[str, Json]:
         """Plain dictionary for JSON; a NaN becomes null."""
         return {
             "name": self.name,
             "value": self.value if math.isfinite(self.value) else None,
-            "threshold": self.threshold,
+            "threshold": self.threshold if math.isfinite(self.threshold) else None,
             "verdict": self.verdict,
+            **({"where": self.where} if self.where else {}),
         }

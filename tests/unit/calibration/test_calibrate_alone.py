@@ -147,7 +147,7 @@ def test_pictures_of_another_camera_are_left_out_and_named(folder, tmp_path):
 def test_mixed_firmware_is_said(folder, tmp_path):
     _write(folder, "B/S9_0.tif", "Green", np.full(SHAPE, 0.2), capture="s9", after_s=60, software="v3.3.0")
     done = calibrate_folder(folder, tmp_path / "out")
-    said = next(finding for finding in done.findings if finding.code == "mixed-firmware")
+    said = next(finding for finding in done.findings if finding.code == "calibration-firmware-versions")
     assert "v5.1.7 (7), v3.3.0 (1)" in said.message
 
 

@@ -5,12 +5,19 @@ import numpy as np
 import pytest
 
 from calibration.albedo import Albedo
-from calibration.factors import BOTH, PANEL, RELATIVE, SUN_SENSOR, illuminate
+from calibration.factors import BOTH, PANEL, RELATIVE, SUN_SENSOR
+from calibration.factors import illuminate as illuminate_under
 from calibration.panels import PanelReading
 from calibration.settings import CalibrationSettings
-from calibration.sun_series import Moments, sun_series
+from calibration.sky import Sky, SkyEvidence
+from calibration.sun_series import Moments, SeriesRule, sun_series
 
 AS_READ = CalibrationSettings(smooth_sun_sensor=False)
+UNTOLD = Sky(kind="unknown", evidence=SkyEvidence())
+
+
+def illuminate(*arguments):
+    return illuminate_under(*arguments, sky=UNTOLD)
 
 
 def _reading(image, irradiance, *, albedo=0.5, saturated=0.0, error=0.002):
@@ -28,6 +35,7 @@ def _reading(image, irradiance, *, albedo=0.5, saturated=0.0, error=0.002):
         relative_error=error,
         pixels=9000,
         saturated=saturated,
+        brightness=0.6,
         albedo=Albedo(value=albedo, relative_sd=0.03, source="table shipped") if albedo else None,
     )
 
@@ -85,8 +93,9 @@ def test_a_panel_before_and_after_without_a_sensor(rededge, picture):
     readings = [_reading(before, 1.0 * _sine(before)), _reading(after, 1.1 * _sine(after))]
     light = illuminate([image], [before, after], readings, rededge, CalibrationSettings())
     assert light.irradiance["500.tif"] == pytest.approx(1.05 * _sine(image))
-    drift = next(gate for gate in light.gates if gate.name == "panel-drift[Red]")
+    drift = next(gate for gate in light.gates if gate.name == "panel-irradiance-drift[Red]")
     assert drift.value == pytest.approx(0.1)
+    assert not [gate for gate in light.gates if gate.name == "panel-drift[Red]"]
 
 
 def test_the_sensor_alone_is_called_biased_by_its_uncertainty(rededge, survey):
@@ -136,7 +145,8 @@ def test_uncertainty_is_the_root_of_the_sum_of_squares(rededge, picture, survey)
 
 
 def _series(model, images, **options):
-    return sun_series(images, Moments.of(images), model, survey=np.ones(len(images), bool), **options)
+    rule = SeriesRule(**options)
+    return sun_series(images, Moments.of(images), model, survey=np.ones(len(images), bool), rule=rule)
 
 
 def test_under_a_steady_sky_the_noise_of_a_tilting_sensor_is_taken_out(rededge, picture):
