@@ -201,6 +201,49 @@ def test_the_command_takes_a_table_of_panels(folder, tmp_path):
     assert json.loads(ignored.stdout)["quantity"] == "relative"
 
 
+def test_the_command_takes_a_place_a_sky_and_bounds(folder, tmp_path):
+    """The panel's tags are gone; a person says where it is."""
+    for path in (folder / "A").glob("*.tif"):
+        path.unlink()
+    for index, (band, (_, albedo)) in enumerate(BANDS.items()):
+        _write(folder, f"A/P_{index}.tif", band, np.full(SHAPE, albedo), capture="p", after_s=-30)
+    places = [
+        item for index in (0, 1) for item in ("--panel-at", f"A/P_{index}.tif=RP02-1603036-SC:10,10,60,10,60,50,10,50")
+    ]
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("calibration: {block_adjustment: 'off', limits: {sun-elevation: [80, 79]}}\n")
+    options = ("--recipe", recipe, "--set", "calibration.sky=overcast")
+    result = _command(folder, "-o", tmp_path / "out", "--json", *places, *options)
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert [row["found_by"] for row in document["panels"]] == ["given place"] * 2
+    assert document["quantity"] == "reflectance"
+    assert (document["sky"]["kind"], document["sky"]["told_by"]) == ("overcast", "recipe")
+    gate = next(gate for gate in document["gates"] if gate["name"] == "sun-elevation")
+    assert (gate["threshold"], gate["verdict"]) == (79.0, "fail")
+    plain = _command(folder, "-o", tmp_path / "out", *places)
+    assert "gates passed" in plain.stdout
+
+
+@pytest.mark.parametrize("wrong", ["A/P_0.tif", "A/P_0.tif=X:1,2,3", "=X:1,2,3,4,5,6,7,8", "a=X:1,2,3,4,5,6,7,b"])
+def test_a_place_that_says_nothing_is_a_wrong_use(folder, tmp_path, wrong):
+    result = _command(folder, "-o", tmp_path / "out", "--panel-at", wrong)
+    assert isinstance(result.exception, UsageError)
+    assert "--panel-at" in str(result.exception)
+
+
+def test_the_command_takes_a_table_of_markers(folder, tmp_path):
+    table = tmp_path / "markers.csv"
+    table.write_text("family,id,serial,side_mm,x_mm,y_mm,region_mm\nDICT_6X6_250,5,M,70,60,0,40\n")
+    assert _command(folder, "-o", tmp_path / "out", "--json", "--markers", table).exit_code == 0
+    table.write_text("family,id,serial,side_mm,x_mm,y_mm,region_mm\nDICT_9X9,5,M,70,60,0,40\n")
+    refused = _command(folder, "-o", tmp_path / "out", "--markers", table)
+    assert "DICT_9X9" in str(refused.exception)
+    assert "markers.csv" in str(
+        _command(folder, "-o", tmp_path / "out", "--markers", tmp_path / "no-markers.csv").exception
+    )
+
+
 @pytest.mark.shared
 def test_a_real_panel_capture(shared_data, tmp_path):
     """Reflectance of the panel is the card's, in every band."""

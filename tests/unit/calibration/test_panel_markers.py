@@ -145,3 +145,33 @@ def test_the_recipe_holds_the_values_of_a_panels_card():
     assert recipe.recipe_id != load_recipe().recipe_id
     with pytest.raises(RecipeError, match="panels"):
         load_recipe(overrides=["calibration.panels={MINE-7: {560: 50}}"])
+
+
+def test_the_recipe_holds_markers_and_places():
+    recipe = load_recipe(
+        overrides=[
+            "calibration.panel_markers=[{family: DICT_APRILTAG_25h9, id: 7, serial: MINE-7, side_mm: 120, x_mm: 0, "
+            "y_mm: -150, region_mm: 80, turned: false}]",
+            "calibration.panel_places={f/p.tif: {serial: MINE-7, corners: [[300, 100], [400, 100], [400, 200], "
+            "[300, 200]]}}",
+        ]
+    )
+    settings = CalibrationSettings.of(recipe.calibration)
+    assert settings.panel_markers == (MINE,)
+    assert settings.search.markers[0] == MINE
+    corners = ((300, 100), (400, 100), (400, 200), (300, 200))
+    assert settings.panel_places == {"f/p.tif": PanelPlace(serial="MINE-7", corners=corners)}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "calibration.panel_places={p.tif: {serial: A, corners: [[0, 0]]}}",
+        "calibration.panel_markers=[{family: DICT_6X6_250, id: -1, serial: A, side_mm: 1, x_mm: 0, y_mm: 0}]",
+        "calibration.block_adjustment=perhaps",
+        "calibration.sky=blue",
+    ],
+)
+def test_a_wrong_value_of_the_recipe_is_refused(wrong):
+    with pytest.raises(RecipeError, match="calibration"):
+        load_recipe(overrides=[wrong])
