@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.gates import RULES
 from calibration.model import RadiometricModel
-from calibration.panel_gates import factor_gate, panel_gates, visit_gates
+from calibration.panel_gates import factor_gate, has_failed, panel_gates, visit_gates
 from calibration.panels import PanelReading
 from calibration.settings import CalibrationSettings
 from calibration.sky import Sky
@@ -174,7 +174,10 @@ def _stays_relative(basis: str, model: RadiometricModel) -> bool:
 
 
 def _usable(band: str, readings: Sequence[PanelReading], settings: CalibrationSettings) -> list[PanelReading]:
-    """Readings whose panel is known and not saturated; none at all is an error when a panel was seen."""
+    """Readings whose panel is known, not saturated, and even where another is; none is an error when a panel was seen.
+
+    A reading that fails its own gates (a shadow's edge, too few pixels) counts only where there is no better one.
+    """
     if not readings:
         return []
     unknown = [reading for reading in readings if reading.albedo is None]
@@ -194,7 +197,8 @@ def _usable(band: str, readings: Sequence[PanelReading], settings: CalibrationSe
             "best), its radiance can't be read; calibrate without panels, and photograph the panel with less exposure "
             "next time"
         )
-    return usable
+    good = [reading for reading in usable if not has_failed(reading, settings.limits)]
+    return good or usable
 
 
 def _visits(seconds: FloatArray, places: Sequence[int], pictures: int) -> list[NDArray[np.intp]]:

@@ -42,6 +42,11 @@ def panel_gates(band: str, readings: Sequence[PanelReading], limits: Mapping[str
     return gates
 
 
+def has_failed(reading: PanelReading, limits: Mapping[str, Bounds]) -> bool:
+    """Whether a reading fails a gate of its own."""
+    return any(gate.verdict == "fail" for gate in panel_gates(reading.band, [reading], limits))
+
+
 def between_bands(readings: Sequence[PanelReading], limits: Mapping[str, Bounds]) -> list[Gate]:
     """How uneven a panel is in one band, over the median of all bands of that capture; the worst capture of each band.
 
