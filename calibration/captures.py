@@ -145,6 +145,9 @@ def _calibrate_image(image: BandImage, work: _Work) -> CalibratedPicture:
     divisor = plan.divisor(image)
     own = response(plan.model, image)
     values, invalid = replace(own, scale=own.scale / divisor).apply(picture.dn)
+    bright = plan.view.map(image) if plan.view is not None else None
+    if bright is not None:
+        values /= bright
     row = CalibratedPicture.of(image, values, float(invalid.mean()), dark_share(picture.dn, own.black, plan.model.lsb))
     np.clip(values, 0.0, work.settings.cap, out=values)
     quantity = "relative" if plan.light[image.band.name].relative else "reflectance"

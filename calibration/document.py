@@ -39,6 +39,7 @@ def write_document(
         "relative_scale": plan.scale,
         "cap": cap,
         "sky": plan.sky.to_json(),
+        "view_correction": None if plan.view is None else {n: m.to_json() for n, m in plan.view.models.items()},
         "bands": bands,
         "panel_captures": list(plan.panel_captures),
         "gates": [gate.to_json() for gate in gates],

@@ -4,41 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from calibration.block import BlockAdjustment, PairRatio, adjust_block, adjusted, disagreement
+from calibration.block import BlockAdjustment, adjust_block, adjusted, disagreement
 from calibration.factors import BOTH, PANEL, SUN_SENSOR, BandIllumination
 from calibration.gates import judge
-from calibration.image_file import read_picture
 from calibration.plan import CalibrationPlan
-from calibration.response import response
+from calibration.sampling import PairSample, pair_ratios, sample_pairs
 from calibration.settings import CalibrationSettings
-from calibration.ties import PairTies, Points, band_shifts, tie_captures
+from calibration.ties import PairTies, band_shifts, tie_captures
+from calibration.view import ViewCorrection, ViewGeometry
+from calibration.view_fit import fit_view
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.quality import Gate
-from uav_workflow.errors import CalibrationError
 
-_PATCHES_ACROSS = 32
-"""Light is averaged over a square of this share of the picture's width: 41 pixels of 1280. Half of it leaves the views'
-own differences in (garfield, four captures over twenty minutes: residual 5 - 7 % against 3.5 - 4.5 %)."""
-_EDGE = 0.9
-"""Share of the half diagonal beyond which vignetting is trusted least."""
 _PRIOR_SIGMA = {BOTH: 0.2, SUN_SENSOR: 0.2}
 """Relative trust in single readings of a sun sensor under clouds; without one the light may have been anything."""
 _PRIOR_WITHOUT_SENSOR = 0.5
 
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One band picture to be sampled, at points of every pair its capture is in."""
-
-    image: BandImage
-    places: Mapping[int, Points]
+_Images = Mapping[str, Sequence[BandImage | None]]
 
 
 def adjust_plan(
@@ -60,16 +47,31 @@ def adjust_plan(
 
     A picture that can't be read stays as it is.
     """
-    if not _asked(plan, settings):
+    look, view_wanted = _asked(plan, settings), settings.view_correction != "off"
+    if not look and not view_wanted:
         return plan
     if ties is None:
         ties = tie_captures(plan.captures, workers=workers)
     shifts = band_shifts(plan.captures, list(plan.light))
     images = {name: _band_of(plan, name) for name in plan.light}
+    samples = {name: sample_pairs(plan, images[name], ties, shifts[name], workers) for name in plan.light}
+    if view_wanted:
+        plan = replace(plan, view=_view_of(plan, images, samples))
+        samples = {
+            name: [sample.corrected(images[name], plan.view) for sample in rows] if plan.view else rows
+            for name, rows in samples.items()
+        }
+    return _adjusted(plan, settings, images, samples) if look else plan
+
+
+def _adjusted(
+    plan: CalibrationPlan, settings: CalibrationSettings, images: _Images, samples: Mapping[str, Sequence[PairSample]]
+) -> CalibrationPlan:
+    """The plan with gains of single pictures where the light changed, and its gates about overlaps."""
     blocks: dict[str, BlockAdjustment] = {}
     for name, before in plan.light.items():
-        ratios = _ratios(plan, images[name], ties, shifts[name], workers)
-        block = adjust_block(len(images[name]), ratios, _PRIOR_SIGMA.get(before.basis, _PRIOR_WITHOUT_SENSOR))
+        prior = _PRIOR_SIGMA.get(before.basis, _PRIOR_WITHOUT_SENSOR)
+        block = adjust_block(len(images[name]), pair_ratios(samples[name]), prior)
         if block is not None:
             blocks[name] = block
     if not blocks:
@@ -86,62 +88,30 @@ def adjust_plan(
     return replace(plan, sky=sky, light=light, gates=(*plan.gates, *gates))
 
 
+def _view_of(plan: CalibrationPlan, images: _Images, samples: Mapping[str, Sequence[PairSample]]) -> ViewCorrection:
+    """Walthall's model of every band; none where a picture's attitude, focal length or sun is unknown."""
+    geometry = {
+        image.name: own
+        for row in images.values()
+        for image in row
+        if image is not None and (own := ViewGeometry.of(image, plan.model)) is not None
+    }
+    if any(image is not None and image.name not in geometry for row in images.values() for image in row):
+        return ViewCorrection({}, {})
+    models = {}
+    for name, rows in samples.items():
+        views = [two for sample in rows if (two := sample.views(geometry, images[name])) is not None]
+        model = fit_view(len(images[name]), views, steady=not plan.sky.changing)
+        if model is not None:
+            models[name] = model
+    return ViewCorrection(models, geometry)
+
+
 def _asked(plan: CalibrationPlan, settings: CalibrationSettings) -> bool:
     """Whether overlaps are looked at."""
     if settings.block_adjustment == "off" or len(plan.captures) < 2:
         return False
     return settings.block_adjustment == "on" or plan.sky.changing or plan.sky.unwatched
-
-
-def _ratios(
-    plan: CalibrationPlan,
-    images: Sequence[BandImage | None],
-    ties: Sequence[PairTies],
-    shift: tuple[float, float],
-    workers: int,
-) -> list[PairRatio]:
-    """Log ratios of one band; every picture is opened once, for all its pairs."""
-    places: list[dict[int, Points]] = [{} for _ in images]
-    for number, pair in enumerate(ties):
-        places[pair.first][number] = pair.first_points + shift
-        places[pair.second][number] = pair.second_points + shift
-    tasks = [_Task(image, at) if image is not None and at else None for image, at in zip(images, places, strict=True)]
-    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        sampled = list(pool.map(lambda task: {} if task is None else _sample(plan, task), tasks))
-    found = []
-    for number, pair in enumerate(ties):
-        one, two = sampled[pair.first].get(number), sampled[pair.second].get(number)
-        if one is not None and two is not None:
-            found.append(PairRatio.of(pair.first, pair.second, np.column_stack([one, two])))
-    return [ratio for ratio in found if ratio is not None]
-
-
-def _sample(plan: CalibrationPlan, task: _Task) -> dict[int, NDArray[np.float64]]:
-    """Mean of a patch round every point; NaN at edges, and where a pixel is saturated or defective.
-
-    Nothing of a picture that can't be read, which is said when its turn comes to be calibrated.
-    """
-    import cv2
-
-    try:
-        own = response(plan.model, task.image)
-        picture = read_picture(task.image.path)
-    except CalibrationError:
-        return {}
-    light, invalid = replace(own, scale=own.scale / plan.divisor(task.image)).apply(picture.dn)
-    height, width = light.shape
-    half = max(2, width // _PATCHES_ACROSS // 2)
-    side = (2 * half + 1, 2 * half + 1)
-    mean = cv2.boxFilter(light, -1, side)
-    bad = cv2.dilate(invalid.astype(np.uint8), np.ones(side, np.uint8))
-    values = {}
-    for number, points in task.places.items():
-        columns, rows = np.rint(points).astype(int).T
-        radius = np.hypot(columns - width / 2, rows - height / 2) / (math.hypot(width, height) / 2)
-        good = (columns >= half) & (rows >= half) & (columns < width - half) & (rows < height - half) & (radius < _EDGE)
-        columns, rows = np.clip(columns, 0, width - 1), np.clip(rows, 0, height - 1)
-        values[number] = np.where(good & (bad[rows, columns] == 0), mean[rows, columns], np.nan).astype(np.float64)
-    return values
 
 
 def _mended(light: BandIllumination, block: BlockAdjustment, images: Sequence[BandImage | None]) -> BandIllumination:
@@ -186,7 +156,8 @@ def _gates(band: str, block: BlockAdjustment, settings: CalibrationSettings, *, 
 
 def overlap_residual(plan: CalibrationPlan, ties: Sequence[PairTies], band: str) -> float:
     """Median of |ratio - 1| over the common places of a band, as the plan's light stands; NaN without overlap."""
-    ratios = _ratios(plan, _band_of(plan, band), ties, band_shifts(plan.captures, [band])[band], 2)
+    samples = sample_pairs(plan, _band_of(plan, band), ties, band_shifts(plan.captures, [band])[band], 2)
+    ratios = pair_ratios(samples)
     return disagreement(ratios, np.zeros(len(plan.captures))) if ratios else math.nan
 
 

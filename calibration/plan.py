@@ -20,6 +20,7 @@ from calibration.response import response
 from calibration.settings import CalibrationSettings
 from calibration.sky import Sky, classify
 from calibration.sun_gates import direct_gate, sun_gates
+from calibration.view import ViewCorrection
 from uav_workflow.domain.flight import Band, BandImage, Capture, SensorProfile
 from uav_workflow.domain.quality import Gate
 from uav_workflow.errors import CalibrationError
@@ -49,6 +50,9 @@ class CalibrationPlan:
         Names of bands that are no reflectance.
     thermal : tuple of BandImage
         Pictures of temperatures.
+    view : ViewCorrection or None
+        What the direction of view does to brightness, where that is to be taken out; without models where it is asked
+        for and can't be told.
     """
 
     model: RadiometricModel
@@ -65,6 +69,7 @@ class CalibrationPlan:
     left_out: tuple[str, ...]
     thermal: tuple[BandImage, ...]
     gates: tuple[Gate, ...]
+    view: ViewCorrection | None = None
 
     def divisor(self, image: BandImage) -> float:
         """What a picture's radiance is divided by to become what the plan promises."""

@@ -24,6 +24,7 @@ def findings_of(plan: CalibrationPlan, gates: Iterable[Gate]) -> tuple[Finding, 
         *_about_light(plan),
         *_about_sun(plan),
         *_about_panels(plan),
+        *_about_view(plan),
         *firmware_findings(_captures(plan)),
         *_about_gates(plan, gates),
     )
@@ -115,6 +116,28 @@ def _about_panels(plan: CalibrationPlan) -> list[Finding]:
         info("band-not-reflectance", name, "pictures of this kind are not calibrated and not handed to the node")
         for name in plan.left_out
     ]
+    return found
+
+
+def _about_view(plan: CalibrationPlan) -> list[Finding]:
+    """What was taken out of the direction of view, with its gain; or that it could not be."""
+    if plan.view is None:
+        return []
+    if not plan.view.models:
+        what = (
+            "the correction for the direction of view was asked for, but attitude, focal length, sun or overlaps lack"
+        )
+        hint = "write the attitude of each picture into geo.txt (yaw, pitch, roll), or leave the correction off"
+        return [warning("view-correction-impossible", "flight", f"{what}; nothing is corrected for it", hint)]
+    found = []
+    for name, model in plan.view.models.items():
+        gain = f"{100 * model.before:.2g} % to {100 * model.after:.2g} % at places the fit did not see"
+        if model.helps:
+            said = f"direction of view is taken out: overlaps disagree less, {gain}"
+            found.append(info("view-correction", name, f"{said} (a {model.a:.3f}, b {model.b:.3f})"))
+        else:
+            what = f"the model of the direction of view does not bring overlaps together ({gain}); it is not used"
+            found.append(warning("view-correction-useless", name, what, "leave it off"))
     return found
 
 

@@ -155,7 +155,7 @@ def test_where_no_sun_sensor_watched_the_overlaps_tell(picture, flight_of, monke
     for swing, kind, mended in ((0.3, "broken", True), (0.005, "unknown", False)):
         lights = 1 + swing * np.sin(np.arange(6) * 2.0)
         pairs = [PairRatio.of(i, i + 1, np.full((20, 2), (lights[i], lights[i + 1]))) for i in range(5)]
-        monkeypatch.setattr(overlaps, "_ratios", lambda *a, pairs=pairs: pairs)
+        monkeypatch.setattr(overlaps, "pair_ratios", lambda samples, pairs=pairs: pairs)
         after = adjust_plan(plan, CalibrationSettings(use_panels=False))
         assert after.sky.kind == kind
         assert (after.light != plan.light) is mended
