@@ -30,14 +30,18 @@ def headings_of(images: Sequence[BandImage], model: RadiometricModel, order: Flo
     return np.where(np.isfinite(told), told, _courses(images, order))
 
 
+def line_axis(headings: FloatArray) -> float:
+    """Direction of the flight's lines, radians from north, up to half a turn; at least one heading is known."""
+    # a line and the line back have one doubled angle
+    return float(0.5 * np.angle(np.mean(np.exp(2j * headings[np.isfinite(headings)]))))
+
+
 def way_along_lines(headings: FloatArray) -> FloatArray:
     """1 on lines one way, -1 on lines back, 0 on turns; all 0 where lines run one way alone or nothing is known."""
     known = np.isfinite(headings)
     if known.sum() < 2 * _FEWEST:
         return np.zeros(len(headings))
-    # a line and the line back have one doubled angle
-    axis = 0.5 * np.angle(np.mean(np.exp(2j * headings[known])))
-    along = np.where(known, np.cos(headings - axis), 0.0)
+    along = np.where(known, np.cos(headings - line_axis(headings)), 0.0)
     ways = np.where(np.abs(along) > _ALONG, np.sign(along), 0.0)
     return ways if min((ways > 0).sum(), (ways < 0).sum()) >= _FEWEST else np.zeros(len(headings))
 

@@ -11,9 +11,11 @@ import numpy as np
 from calibration.block import BlockAdjustment, adjust_block, adjusted, disagreement
 from calibration.factors import BOTH, PANEL, SUN_SENSOR, BandIllumination
 from calibration.gates import judge
+from calibration.lean import SensorLean, find_lean
 from calibration.plan import CalibrationPlan
 from calibration.sampling import PairSample, pair_ratios, sample_pairs
 from calibration.settings import CalibrationSettings
+from calibration.sun_series import Moments
 from calibration.ties import PairTies, band_shifts, tie_captures
 from calibration.view import ViewCorrection, ViewGeometry
 from calibration.view_fit import fit_view
@@ -82,7 +84,9 @@ def _adjusted(
     if not mend:
         return replace(plan, sky=sky, gates=(*plan.gates, *gates))
     light = {
-        name: _mended(before, blocks[name], images[name]) if name in blocks else before
+        name: _mended(before, blocks[name], images[name], _lean_of(plan, name, blocks[name], images[name]))
+        if name in blocks
+        else before
         for name, before in plan.light.items()
     }
     return replace(plan, sky=sky, light=light, gates=(*plan.gates, *gates))
@@ -114,9 +118,37 @@ def _asked(plan: CalibrationPlan, settings: CalibrationSettings) -> bool:
     return settings.block_adjustment == "on" or plan.sky.changing or plan.sky.unwatched
 
 
-def _mended(light: BandIllumination, block: BlockAdjustment, images: Sequence[BandImage | None]) -> BandIllumination:
+def _lean_of(
+    plan: CalibrationPlan, band: str, block: BlockAdjustment, images: Sequence[BandImage | None]
+) -> tuple[SensorLean, dict[str, float]] | None:
+    """Lean of a band's sun sensor, and the log error it left in the panel's factor at every survey picture."""
+    flown = [image for image in images if image is not None]
+    pictured = {image.name: image for capture in plan.panel_pictures for image in capture.images}
+    beside = [pictured[reading.image] for reading in plan.panels if reading.band == band and reading.albedo]
+    if plan.light[band].basis != BOTH or len(flown) < len(images) or not beside:
+        return None
+    lean = find_lean(flown, beside, np.log(block.gains), plan.model)
+    if lean is None:
+        return None
+    seconds = Moments.of([*flown, *beside]).seconds
+    if not np.isfinite(seconds).all():
+        return lean, dict.fromkeys((image.name for image in flown), float(lean.at_panels.mean()))
+    ranks = np.argsort(seconds[len(flown) :])
+    errors = np.interp(seconds[: len(flown)], seconds[len(flown) :][ranks], lean.at_panels[ranks])
+    return lean, {image.name: float(error) for image, error in zip(flown, errors, strict=True)}
+
+
+def _mended(
+    light: BandIllumination,
+    block: BlockAdjustment,
+    images: Sequence[BandImage | None],
+    lean: tuple[SensorLean, dict[str, float]] | None,
+) -> BandIllumination:
     names = ["" if image is None else image.name for image in images]
     start = light.irradiance or dict.fromkeys((name for name in names if name), math.pi)
+    if lean is not None:
+        # what the sensor read too much beside the panel made the factor too small by as much
+        start = {name: value * math.exp(lean[1].get(name, 0.0)) for name, value in start.items()}
     uncertainty = dict(light.uncertainty)
     if uncertainty:
         # a single reading of the sensor no longer decides about a picture, its neighbours do
@@ -131,7 +163,7 @@ def _mended(light: BandIllumination, block: BlockAdjustment, images: Sequence[Ba
         light,
         irradiance=adjusted(start, names, block.gains),
         uncertainty=uncertainty,
-        adjustment=_json(block),
+        adjustment=_json(block) | {"sun_sensor_lean": lean[0].to_json() if lean else None},
     )
 
 

@@ -23,6 +23,7 @@ def findings_of(plan: CalibrationPlan, gates: Iterable[Gate]) -> tuple[Finding, 
         plan.sky.finding(),
         *_about_light(plan),
         *_about_sun(plan),
+        *_about_lean(plan),
         *_about_panels(plan),
         *_about_view(plan),
         *firmware_findings(_captures(plan)),
@@ -83,6 +84,18 @@ def _about_sun(plan: CalibrationPlan) -> list[Finding]:
         return []
     what = "time in UTC or position is unknown, so nothing is corrected for the height of the sun"
     return [warning("sun-position-unknown", "flight", what, "give utc_offset in flight.yaml")]
+
+
+def _about_lean(plan: CalibrationPlan) -> list[Finding]:
+    """A sensor that leans, told by the overlaps; its error beside the panel was taken out of the factor."""
+    adjusted = {name: light.adjustment for name, light in plan.light.items() if light.adjustment}
+    leaning = {name: lean for name, row in adjusted.items() if isinstance(lean := row.get("sun_sensor_lean"), dict)}
+    if not leaning:
+        return []
+    said = ", ".join(f"{name} {100 * float(str(lean['along_lines'])):+.1f} %" for name, lean in leaning.items())
+    what = f"the sun sensor leans: it reads the sun wrongly by {said} along the lines, and the opposite on the way back"
+    hint = "mount it level; its error beside the panel was taken out"
+    return [info("sun-sensor-lean", "flight", what, hint)]
 
 
 def _about_panels(plan: CalibrationPlan) -> list[Finding]:
