@@ -21,11 +21,12 @@ FloatArray = NDArray[np.float64]
 
 _CERTAIN = 3.0
 """Standard errors from which a lean is believed."""
+_LEAST_ERROR = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorLean:
-    """How a leaning sun sensor reads the sun, and what that does to the panel's factor.
+    """How a leaning sun sensor reads the sun.
 
     Attributes
     ----------
@@ -33,55 +34,69 @@ class SensorLean:
         Relative error of the sun's part of a reading when heading along the lines; the opposite on the way back.
     along_sd : float
         Its standard error.
-    at_panels : float64 (m,)
-        Log error of the sensor's reading at each picture of a panel, by its heading and the sun's share.
+    axis : float
+        Heading along the lines, radians from north.
     """
 
     along: float
     along_sd: float
-    at_panels: FloatArray
+    axis: float
+
+    def beside(self, at_panel: Sequence[BandImage], model: RadiometricModel) -> FloatArray | None:
+        """Log error of the readings at pictures of a panel, by heading and the sun's share; None where one is unknown.
+
+        Only what lies along the lines can be told: a lean across them stays.
+        """
+        # a panel's picture has no course: only a heading that is told counts
+        turned = headings_of(at_panel, model, np.zeros(len(at_panel)))
+        errors = self.along * np.cos(turned - self.axis) * _sun_shares(at_panel, model)
+        return errors if np.isfinite(errors).all() else None
 
     def to_json(self) -> dict[str, Json]:
         """Plain dictionary for JSON."""
-        at_panels: list[Json] = [round(float(value), 5) for value in self.at_panels]
-        return {"along_lines": self.along, "along_lines_sd": self.along_sd, "at_panels": at_panels}
+        return {"along_lines": self.along, "along_lines_sd": self.along_sd, "heading_deg": math.degrees(self.axis)}
 
 
-def find_lean(
-    images: Sequence[BandImage], at_panel: Sequence[BandImage], log_gains: FloatArray, model: RadiometricModel
-) -> SensorLean | None:
-    """Lean of the sun sensor from the gains that the overlaps of single pictures ask for; None when there is none.
+def fit_lean(images: Sequence[BandImage], log_gains: FloatArray, model: RadiometricModel) -> SensorLean | None:
+    """Lean of the sun sensor from the gains that the overlaps of a band's survey pictures ask for.
 
     A sensor that is tilted without knowing levels the sun by a wrong angle: its error turns with the heading, and goes
     with the sun's share of the light. Over a survey flown both ways it cancels; beside the panel, at one heading, it
-    does not, and would stay in the factor of panel over sensor. Only what lies along the lines can be told.
+    does not, and would stay in the factor of panel over sensor.
 
-    Parameters
-    ----------
-    images : sequence of BandImage
-        Survey pictures of one band.
-    at_panel : sequence of BandImage
-        Pictures of panels whose readings make the factor.
-    log_gains : float64 (n,)
-        Of the survey pictures.
+    Returns
+    -------
+    SensorLean or None
+        None where lines run one way, or headings or the sun's share are unknown. Certain or not: see `certain_lean`.
     """
     order = Moments.of(images).seconds
     headings = headings_of(images, model, order if np.isfinite(order).all() else np.arange(len(images), dtype=float))
-    shares, beside = (np.array([_sun_share(image, model) for image in group]) for group in (images, at_panel))
-    # a panel's picture has no course: only a heading that is told counts
-    turned = headings_of(at_panel, model, np.zeros(len(at_panel)))
-    if not (np.isfinite(shares).all() and np.isfinite(beside).all() and np.isfinite(turned).all()):
-        return None
-    if not way_along_lines(headings).any():
+    shares = _sun_shares(images, model)
+    if not np.isfinite(shares).all() or not way_along_lines(headings).any() or not np.isfinite(headings).all():
         return None
     axis = line_axis(headings)
     terms = np.column_stack([np.ones(len(images)), np.cos(headings - axis) * shares])
     fitted, *_ = np.linalg.lstsq(terms, log_gains, rcond=None)
-    rest, slope = log_gains - terms @ fitted, float(fitted[1])
+    rest = log_gains - terms @ fitted
     error = math.sqrt(float(rest @ rest) / (len(images) - 2) * np.linalg.inv(terms.T @ terms)[1, 1])
-    if abs(slope) < _CERTAIN * error:
+    return SensorLean(along=-float(fitted[1]), along_sd=max(error, _LEAST_ERROR), axis=axis)
+
+
+def certain_lean(bands: Sequence[SensorLean]) -> SensorLean | None:
+    """Lean of the one body all bands of a sensor share, weighted by their errors; None where it may be chance."""
+    if not bands:
         return None
-    return SensorLean(along=-slope, along_sd=error, at_panels=-slope * np.cos(turned - axis) * beside)
+    weights = np.array([band.along_sd for band in bands]) ** -2.0
+    along = float(np.average([band.along for band in bands], weights=weights))
+    # the bands' gains come from the same tie points: together they are hardly surer than the best of them
+    error = min(band.along_sd for band in bands)
+    if abs(along) < _CERTAIN * error:
+        return None
+    return SensorLean(along=along, along_sd=error, axis=bands[0].axis)
+
+
+def _sun_shares(images: Sequence[BandImage], model: RadiometricModel) -> FloatArray:
+    return np.array([_sun_share(image, model) for image in images])
 
 
 def _sun_share(image: BandImage, model: RadiometricModel) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from calibration.block import BlockAdjustment, adjust_block, adjusted, disagreement
 from calibration.factors import BOTH, PANEL, SUN_SENSOR, BandIllumination
 from calibration.gates import judge
-from calibration.lean import SensorLean, find_lean
+from calibration.lean import SensorLean, certain_lean, fit_lean
 from calibration.plan import CalibrationPlan
 from calibration.sampling import PairSample, pair_ratios, sample_pairs
 from calibration.settings import CalibrationSettings
@@ -83,8 +83,9 @@ def _adjusted(
     gates = [gate for name, block in blocks.items() for gate in _gates(name, block, settings, mended=mend)]
     if not mend:
         return replace(plan, sky=sky, gates=(*plan.gates, *gates))
+    lean = _lean_of(plan, blocks, images)
     light = {
-        name: _mended(before, blocks[name], images[name], _lean_of(plan, name, blocks[name], images[name]))
+        name: _mended(before, blocks[name], images[name], lean, _beside(plan, name, images[name], lean))
         if name in blocks
         else before
         for name, before in plan.light.items()
@@ -118,37 +119,47 @@ def _asked(plan: CalibrationPlan, settings: CalibrationSettings) -> bool:
     return settings.block_adjustment == "on" or plan.sky.changing or plan.sky.unwatched
 
 
-def _lean_of(
-    plan: CalibrationPlan, band: str, block: BlockAdjustment, images: Sequence[BandImage | None]
-) -> tuple[SensorLean, dict[str, float]] | None:
-    """Lean of a band's sun sensor, and the log error it left in the panel's factor at every survey picture."""
-    flown = [image for image in images if image is not None]
+def _lean_of(plan: CalibrationPlan, blocks: Mapping[str, BlockAdjustment], images: _Images) -> SensorLean | None:
+    """Lean of the sun sensor, from the bands that have both sensor and panel and a picture in every capture."""
+    fits = []
+    for name, block in blocks.items():
+        flown = [image for image in images[name] if image is not None]
+        if plan.light[name].basis == BOTH and len(flown) == len(images[name]):
+            fits.append(fit_lean(flown, np.log(block.gains), plan.model))
+    return certain_lean([fit for fit in fits if fit is not None])
+
+
+def _beside(
+    plan: CalibrationPlan, band: str, images: Sequence[BandImage | None], lean: SensorLean | None
+) -> dict[str, float]:
+    """Log error that a leaning sensor left in a band's panel factor, at every survey picture."""
     pictured = {image.name: image for capture in plan.panel_pictures for image in capture.images}
-    beside = [pictured[reading.image] for reading in plan.panels if reading.band == band and reading.albedo]
-    if plan.light[band].basis != BOTH or len(flown) < len(images) or not beside:
-        return None
-    lean = find_lean(flown, beside, np.log(block.gains), plan.model)
-    if lean is None:
-        return None
-    seconds = Moments.of([*flown, *beside]).seconds
+    at_panel = [pictured[reading.image] for reading in plan.panels if reading.band == band and reading.albedo]
+    if lean is None or plan.light[band].basis != BOTH or not at_panel:
+        return {}
+    errors = lean.beside(at_panel, plan.model)
+    if errors is None:
+        return {}
+    flown = [image for image in images if image is not None]
+    seconds = Moments.of([*flown, *at_panel]).seconds
     if not np.isfinite(seconds).all():
-        return lean, dict.fromkeys((image.name for image in flown), float(lean.at_panels.mean()))
+        return dict.fromkeys((image.name for image in flown), float(errors.mean()))
     ranks = np.argsort(seconds[len(flown) :])
-    errors = np.interp(seconds[: len(flown)], seconds[len(flown) :][ranks], lean.at_panels[ranks])
-    return lean, {image.name: float(error) for image, error in zip(flown, errors, strict=True)}
+    along = np.interp(seconds[: len(flown)], seconds[len(flown) :][ranks], errors[ranks])
+    return {image.name: float(error) for image, error in zip(flown, along, strict=True)}
 
 
 def _mended(
     light: BandIllumination,
     block: BlockAdjustment,
     images: Sequence[BandImage | None],
-    lean: tuple[SensorLean, dict[str, float]] | None,
+    lean: SensorLean | None,
+    beside: Mapping[str, float],
 ) -> BandIllumination:
     names = ["" if image is None else image.name for image in images]
     start = light.irradiance or dict.fromkeys((name for name in names if name), math.pi)
-    if lean is not None:
-        # what the sensor read too much beside the panel made the factor too small by as much
-        start = {name: value * math.exp(lean[1].get(name, 0.0)) for name, value in start.items()}
+    # what the sensor read too much beside the panel made the factor too small by as much
+    start = {name: value * math.exp(beside.get(name, 0.0)) for name, value in start.items()}
     uncertainty = dict(light.uncertainty)
     if uncertainty:
         # a single reading of the sensor no longer decides about a picture, its neighbours do
@@ -163,7 +174,7 @@ def _mended(
         light,
         irradiance=adjusted(start, names, block.gains),
         uncertainty=uncertainty,
-        adjustment=_json(block) | {"sun_sensor_lean": lean[0].to_json() if lean else None},
+        adjustment=_json(block) | {"sun_sensor_lean": lean.to_json() if lean and beside else None},
     )
 
 

@@ -13,6 +13,7 @@ from calibration.plan import CalibrationPlan
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.quality import Gate
 from uav_workflow.findings import Finding, Level, info, warning
+from uav_workflow.flights.wording import listed
 
 _PANELS = "photograph a panel before and after the flight"
 
@@ -88,12 +89,14 @@ def _about_sun(plan: CalibrationPlan) -> list[Finding]:
 
 def _about_lean(plan: CalibrationPlan) -> list[Finding]:
     """A sensor that leans, told by the overlaps; its error beside the panel was taken out of the factor."""
-    adjusted = {name: light.adjustment for name, light in plan.light.items() if light.adjustment}
-    leaning = {name: lean for name, row in adjusted.items() if isinstance(lean := row.get("sun_sensor_lean"), dict)}
-    if not leaning:
+    adjusted = (light.adjustment.get("sun_sensor_lean") for light in plan.light.values() if light.adjustment)
+    lean = next((row for row in adjusted if isinstance(row, dict)), None)
+    if lean is None:
         return []
-    said = ", ".join(f"{name} {100 * float(str(lean['along_lines'])):+.1f} %" for name, lean in leaning.items())
-    what = f"the sun sensor leans: it reads the sun wrongly by {said} along the lines, and the opposite on the way back"
+    error = 100 * float(str(lean["along_lines"]))
+    what = (
+        f"the sun sensor leans: it reads the sun by {error:+.1f} % wrong along the lines, the opposite on the way back"
+    )
     hint = "mount it level; its error beside the panel was taken out"
     return [info("sun-sensor-lean", "flight", what, hint)]
 
@@ -169,6 +172,6 @@ def _of_gate(plan: CalibrationPlan, name: str, rows: list[Gate]) -> Finding:
     bound = figure(rule, rows[0].threshold)
     besides = f": {versions_said(_captures(plan))}" if name == "firmware-versions" else ""
     what = f"{rule.what}{besides} ({figures}; bound {bound}, {'failed' if failed else 'beyond its bound'})"
-    where = ", ".join(dict.fromkeys(row.where for row in rows if row.where)) or "flight"
+    where = listed(dict.fromkeys(row.where for row in rows if row.where)) or "flight"
     level = Level.WARNING if failed else rule.level
     return Finding(level, f"calibration-{name}", where, what, rule.hint)

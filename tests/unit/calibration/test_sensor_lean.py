@@ -10,7 +10,7 @@ import pytest
 from calibration.captures import calibrate_captures
 from calibration.heading import bias_of, headings_of, line_axis, way_along_lines
 from calibration.irradiance import sun_of
-from calibration.lean import find_lean
+from calibration.lean import SensorLean, certain_lean, fit_lean
 from calibration.settings import CalibrationSettings
 from uav_workflow.domain.flight import Capture, Position
 
@@ -67,21 +67,28 @@ def test_the_error_beside_the_panel_follows_from_that_along_the_lines(picture, r
     (beside,) = _pictures(picture, [AXIS + turn], start=90)
     # along the axis the sensor reads 4 % of the sun too much, so the pictures there ask for gains below 1
     gains = np.array([-0.04 * math.cos(h - AXIS) * _share(i) for h, i in zip(lines, images, strict=True)])
-    lean = find_lean(images, [beside], gains + rng.normal(0, 0.003, 32), rededge)
-    assert lean.at_panels[0] == pytest.approx(0.04 * math.cos(turn) * _share(beside), abs=0.003)
+    lean = certain_lean([fit_lean(images, gains + rng.normal(0, 0.003, 32), rededge)])
+    assert lean.beside([beside], rededge) == pytest.approx([0.04 * math.cos(turn) * _share(beside)], abs=0.003)
     assert abs(lean.along) == pytest.approx(0.04, abs=0.003)
     (cloudy,) = _pictures(picture, [AXIS + turn], start=90, ratio=0.01)
-    assert abs(find_lean(images, [cloudy], gains, rededge).at_panels[0]) < 0.001
+    assert abs(lean.beside([cloudy], rededge)[0]) < 0.001
+    untold = replace(beside, tags=picture(irradiance=1.0).tags)
+    assert lean.beside([untold], rededge) is None
 
 
 def test_gains_that_do_not_follow_the_heading_tell_no_lean(picture, rededge, lines):
     rng = np.random.default_rng(7)
-    images, beside = _pictures(picture, lines), _pictures(picture, [AXIS], start=90)
-    assert find_lean(images, beside, rng.normal(0, 0.05, 32), rededge) is None
-    one_way = _pictures(picture, np.full(32, AXIS))
-    assert find_lean(one_way, beside, np.linspace(-0.1, 0.1, 32), rededge) is None
-    untold = [replace(beside[0], tags=picture(irradiance=1.0).tags)]
-    assert find_lean(images, untold, np.linspace(-0.1, 0.1, 32), rededge) is None
+    assert certain_lean([fit_lean(_pictures(picture, lines), rng.normal(0, 0.05, 32), rededge)]) is None
+    assert fit_lean(_pictures(picture, np.full(32, AXIS)), np.linspace(-0.1, 0.1, 32), rededge) is None
+    assert fit_lean([picture(f"{n}.tif", irradiance=1.0) for n in range(32)], np.zeros(32), rededge) is None
+
+
+def test_a_noisy_band_leans_with_the_others():
+    """One body carries all bands."""
+    sure, noisy = SensorLean(along=0.03, along_sd=0.004, axis=0.1), SensorLean(along=0.08, along_sd=0.03, axis=0.1)
+    assert certain_lean([sure, noisy]).along == pytest.approx(0.03, abs=0.002)
+    assert certain_lean([noisy]) is None
+    assert certain_lean([]) is None
 
 
 def test_it_is_taken_out_of_the_factor_and_said(shoot, flight_of, tmp_path, lines, monkeypatch):
@@ -124,4 +131,4 @@ def test_it_is_taken_out_of_the_factor_and_said(shoot, flight_of, tmp_path, line
     assert np.std(found) < 0.004 * 0.3
     assert "sun-sensor-lean" in {finding.code for finding in made.findings}
     lean = document["bands"][0]["block_adjustment"]["sun_sensor_lean"]
-    assert lean["at_panels"][0] == pytest.approx(0.05 * _share(panel.images[0]), rel=0.1)
+    assert abs(lean["along_lines"]) == pytest.approx(0.05, rel=0.1)
