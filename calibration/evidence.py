@@ -12,7 +12,7 @@ from calibration.daylight import clearness
 from calibration.irradiance import sun_of
 from calibration.model import RadiometricModel
 from calibration.panels import PanelReading
-from calibration.sky import SkyEvidence
+from calibration.sky import SensorWay, SkyEvidence
 from calibration.sun_series import Moments, SunSeries, sun_series
 from uav_workflow.domain.flight import BandImage
 
@@ -24,8 +24,8 @@ def gather_evidence(
     model: RadiometricModel,
     *,
     use_sun_sensor: bool,
-) -> SkyEvidence:
-    """Evidence of sun sensor and panels.
+) -> tuple[SkyEvidence, SensorWay]:
+    """Evidence of sun sensor and panels, and what the sun sensor is.
 
     Parameters
     ----------
@@ -44,12 +44,17 @@ def gather_evidence(
             clearness(reading.irradiance, images[reading.image].band.centre_nm, sun_of(images[reading.image]))
             for reading in panels
         ]
-    return SkyEvidence(
+    evidence = SkyEvidence(
         direct_to_diffuse=_median(one.direct_to_diffuse for one in series),
         clearness=_median(clear),
         variation=_median(one.variation for one in series),
         panel_drift=_panel_drift(panels, images),
     )
+    if not series:
+        return evidence, "none"
+    if model.irradiance.kind != "dls":
+        return evidence, "as given"
+    return evidence, "measures both" if math.isfinite(evidence.direct_to_diffuse) else "levelled"
 
 
 def _series(images: Sequence[BandImage], model: RadiometricModel) -> SunSeries | None:

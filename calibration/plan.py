@@ -171,8 +171,10 @@ def _light_of(
 ) -> tuple[Sky, dict[str, BandIllumination]]:
     """Sky, and light of every band at survey pictures and at those of panels; the panel's alone without a survey."""
     flown, at_panel = _by_band(survey), _by_band(pictured)
-    evidence = gather_evidence(flown or at_panel, at_panel, panels, model, use_sun_sensor=settings.use_sun_sensor)
-    sky = classify(evidence, settings.sky)
+    evidence, sensor = gather_evidence(
+        flown or at_panel, at_panel, panels, model, use_sun_sensor=settings.use_sun_sensor
+    )
+    sky = classify(evidence, settings.sky, sensor=sensor)
     light = {}
     for name in {**flown, **at_panel}:
         images, others = (flown[name], at_panel.get(name, [])) if name in flown else (at_panel[name], [])

@@ -26,13 +26,14 @@ _LIGHT_FROM: dict[SkyKind, LightFrom] = {
     "broken": "both",
     "unknown": "sun",
 }
-_WORDS: dict[SkyKind, str] = {
-    "clear": "sun-sensor readings are levelled by the sun's angle; panel over sun sensor runs linearly in time",
-    "haze": "sun-sensor readings are levelled by the sun's angle as far as it shone",
-    "overcast": "light came from everywhere: sun-sensor readings stand as they were taken, not levelled by the sun",
-    "broken": "the sun sensor is followed picture by picture, and overlapping pictures are held against each other",
-    "unknown": "nothing tells the sky; treated as clear",
+_LEVELLING: dict[LightFrom, str] = {
+    "sun": "sun-sensor readings are levelled by the sun's angle on the sensor",
+    "both": "sun-sensor readings are levelled by the sun's angle on the sensor as far as the sun shone",
+    "sky": "light came from everywhere, so sun-sensor readings are not levelled by the sun",
 }
+SensorWay = Literal["levelled", "measures both", "as given", "none"]
+"""What is done about a tilted sun sensor: levelled here; it measures direct and diffuse light and levels itself; its
+maker's number stands; there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +75,12 @@ class SkyEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sky:
-    """Kind of sky, the evidence, and whether a person said so."""
+    """Kind of sky, the evidence, whether a person said so, and which sun sensor watched it."""
 
     kind: SkyKind
     evidence: SkyEvidence
     given: bool = False
+    sensor: SensorWay = "levelled"
 
     @property
     def light_from(self) -> LightFrom:
@@ -105,7 +107,22 @@ class Sky:
     def with_overlaps(self, variation: float) -> Sky:
         """The sky after the overlaps were looked at."""
         evidence = replace(self.evidence, overlap_variation=variation)
-        return replace(self, evidence=evidence) if self.given else classify(evidence)
+        return replace(self, evidence=evidence) if self.given else classify(evidence, sensor=self.sensor)
+
+    @property
+    def treatment(self) -> str:
+        """What is done, in words."""
+        if self.sensor == "none":
+            return "no sun sensor watched: the light follows the panel's visits and the height of the sun"
+        followed = "their line over the flight counts" if self.line else "they are followed picture by picture"
+        if self.line is None:
+            followed = "they count as a straight line where they ran along one, else picture by picture"
+        levelled = {
+            "levelled": _LEVELLING[self.light_from],
+            "measures both": "the sun sensor measures direct and diffuse light and levels its readings by them",
+            "as given": "readings of the sun sensor stand as its maker gives them, not levelled",
+        }[self.sensor]
+        return f"{levelled}; {followed}"
 
     def to_json(self) -> dict[str, Json]:
         """Kind, who says so, evidence and treatment."""
@@ -114,7 +131,7 @@ class Sky:
             "told_by": "recipe" if self.given else "data",
             "evidence": self.evidence.to_json(),
             "light_from": self.light_from,
-            "treatment": _WORDS[self.kind],
+            "treatment": self.treatment,
         }
 
     def finding(self) -> Finding:
@@ -122,11 +139,11 @@ class Sky:
         said = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in self.evidence.to_json().items())
         source = "the recipe says so" if self.given else said or "no sun sensor, panel or overlap tells"
         besides = f"; measured: {said}" if self.given and said else ""
-        name = "can't be told" if self.kind == "unknown" else f"was {self.kind}"
-        return info("sky", "flight", f"the sky {name} ({source}{besides}): {_WORDS[self.kind]}")
+        name = "can't be told and is treated as clear" if self.kind == "unknown" else f"was {self.kind}"
+        return info("sky", "flight", f"the sky {name} ({source}{besides}): {self.treatment}")
 
 
-def classify(evidence: SkyEvidence, wish: SkyWish = "auto") -> Sky:
+def classify(evidence: SkyEvidence, wish: SkyWish = "auto", *, sensor: SensorWay = "levelled") -> Sky:
     """Kind of sky by its evidence, or as a person wishes.
 
     Light that changed by more than `BROKEN` is a broken sky whatever else is known. Else direct over diffuse light
@@ -134,7 +151,7 @@ def classify(evidence: SkyEvidence, wish: SkyWish = "auto") -> Sky:
     not; a sun that shone while the light changed by more than `STEADY` is a broken sky too.
     """
     if wish != "auto":
-        return Sky(kind=wish, evidence=evidence, given=True)
+        return Sky(kind=wish, evidence=evidence, given=True, sensor=sensor)
     kind: SkyKind = "unknown"
     if math.isfinite(evidence.direct_to_diffuse):
         kind = _of(evidence.direct_to_diffuse, DIRECT, HAZY)
@@ -142,7 +159,7 @@ def classify(evidence: SkyEvidence, wish: SkyWish = "auto") -> Sky:
         kind = _of(evidence.clearness, CLEAR, COVERED)
     if evidence.change > BROKEN or (evidence.change > STEADY and kind != "overcast"):
         kind = "broken"
-    return Sky(kind=kind, evidence=evidence)
+    return Sky(kind=kind, evidence=evidence, sensor=sensor)
 
 
 def _of(value: float, clear: float, covered: float) -> SkyKind:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from calibration.factors import BOTH, PANEL, RELATIVE, SUN_SENSOR
 from calibration.frames import firmware_findings, versions_said
@@ -11,6 +11,7 @@ from calibration.panel_gates import known_mistake
 from calibration.panels import OTHER_BAND
 from calibration.plan import CalibrationPlan
 from uav_workflow.domain.flight import Capture
+from uav_workflow.domain.product import Json
 from uav_workflow.domain.quality import Gate
 from uav_workflow.findings import Finding, Level, info, warning
 from uav_workflow.flights.wording import listed
@@ -24,6 +25,7 @@ def findings_of(plan: CalibrationPlan, gates: Iterable[Gate]) -> tuple[Finding, 
         plan.sky.finding(),
         *_about_light(plan),
         *_about_sun(plan),
+        *_about_overlaps(plan),
         *_about_lean(plan),
         *_about_panels(plan),
         *_about_view(plan),
@@ -85,6 +87,26 @@ def _about_sun(plan: CalibrationPlan) -> list[Finding]:
         return []
     what = "time in UTC or position is unknown, so nothing is corrected for the height of the sun"
     return [warning("sun-position-unknown", "flight", what, "give utc_offset in flight.yaml")]
+
+
+def _about_overlaps(plan: CalibrationPlan) -> list[Finding]:
+    """Pictures mended by their overlaps, or a light that changed and was left as the sun sensor has it."""
+    mended = {name: light.adjustment for name, light in plan.light.items() if light.adjustment}
+    if mended:
+        rows = (
+            f"{name} {_percent(row, 'residual_before')} to {_percent(row, 'residual_after')}"
+            for name, row in mended.items()
+        )
+        what = f"single pictures got gains from their overlaps, which disagree less: {', '.join(rows)}"
+        return [info("block-adjusted", "flight", what)]
+    if plan.sky.changing and len(plan.captures) > 1:
+        what = "the light changed, and no picture was mended by its overlaps: switched off, or they share no ground"
+        return [warning("light-not-mended", "flight", what, "let block_adjustment be auto; fly with more overlap")]
+    return []
+
+
+def _percent(row: Mapping[str, Json], key: str) -> str:
+    return f"{100 * float(str(row[key])):.2g} %"
 
 
 def _about_lean(plan: CalibrationPlan) -> list[Finding]:

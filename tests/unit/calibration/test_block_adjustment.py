@@ -111,6 +111,8 @@ def test_a_misread_sky_is_mended_from_the_overlaps(strip, flight_of, tmp_path):
     assert errors["off", "NIR"] > 0.07
     for band in ground:
         assert errors["on", band] < 0.015
+    said = next(finding for finding in made.findings if finding.code == "block-adjusted")
+    assert "NIR" in said.message
     names = {gate["name"]: gate for gate in made.facts["gates"]}
     assert names["overlap-residual[NIR]"]["verdict"] == "pass"
     document = json.loads((tmp_path / "on/calibration.json").read_text())

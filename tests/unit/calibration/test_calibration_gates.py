@@ -1,8 +1,10 @@
 """Every gate of a calibration: it passes where it should, and it is missed where it should be."""
 
 import math
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -298,3 +300,13 @@ def test_a_place_in_a_picture_that_is_not_there_is_said(picture, flight_of):
         plan_calibration(
             flight_of([Capture(capture_id="a", images=(picture(),))]), CalibrationSettings.of(recipe.calibration)
         )
+
+
+def test_the_page_lists_every_gate_with_its_meaning():
+    page = (Path(__file__).parents[3] / "docs/light-and-gates.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert rows.keys() == RULES.keys()
+    for name, rule in RULES.items():
+        assert rule.what in rows[name]
+        told = [float(text) / (100 if rule.share else 1) for text in re.findall(r"-?\d+(?:\.\d+)?", rows[name])]
+        assert {bound for bound in rule.bounds if bound != math.inf} <= set(told)

@@ -53,6 +53,18 @@ def test_a_person_knows_better_and_it_is_said():
     assert sky.with_overlaps(0.5).kind == "overcast"
 
 
+def test_the_words_fit_the_sensor():
+    told = {
+        way: classify(SkyEvidence(clearness=0.7, variation=0.01), sensor=way).treatment
+        for way in ("levelled", "measures both", "as given", "none")
+    }
+    assert "levelled by the sun's angle" in told["levelled"]
+    assert "direct and diffuse" in told["measures both"]
+    assert "not levelled" in told["as given"]
+    assert "no sun sensor" in told["none"]
+    assert "picture by picture" in classify(SkyEvidence(variation=0.3)).treatment
+
+
 def test_light_above_the_air_is_planck_s():
     """Measured spectra: 1.8 at 560 nm, 1.0 at 850 nm, W m-2 nm-1."""
     assert top_of_atmosphere(560) == pytest.approx(1.8, rel=0.05)
@@ -161,3 +173,17 @@ def test_where_no_sun_sensor_watched_the_overlaps_tell(picture, flight_of, monke
         assert (after.light != plan.light) is mended
         assert [gate for gate in after.gates if gate.name == "overlap-residual[Red]"]
     assert Sky(kind="unknown", evidence=SkyEvidence(), given=True).unwatched is False
+
+
+@pytest.mark.parametrize(("choice", "code"), [("auto", "light-not-mended"), ("off", "light-not-mended")])
+def test_light_that_changed_and_was_not_mended_is_said(shoot, flight_of, tmp_path, choice, code):
+    """Pictures without anything to tie: even ground."""
+    lights = np.where(np.arange(14) % 5 < 2, 0.5, 1.0)
+    images = [
+        shoot(f"{n}.tif", np.full((40, 50), 0.2), v, after_s=3 * n, irradiance=float(v)) for n, v in enumerate(lights)
+    ]
+    captures = [Capture(capture_id=i.name, images=(i,)) for i in images]
+    settings = CalibrationSettings(use_panels=False, block_adjustment=choice)
+    made = calibrate_captures(flight_of(captures), tmp_path / "out", settings=settings)
+    assert made.facts["sky"]["kind"] == "broken"
+    assert {finding.code: finding for finding in made.findings}[code].hint
