@@ -17,7 +17,7 @@ from calibration.sampling import PairSample, pair_ratios, sample_pairs
 from calibration.settings import CalibrationSettings
 from calibration.sun_series import Moments
 from calibration.ties import PairTies, band_shifts, tie_captures
-from calibration.view import ViewCorrection, ViewGeometry
+from calibration.view import ViewCorrection, ViewGeometry, ViewModel
 from calibration.view_fit import fit_view
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.product import Json
@@ -56,28 +56,29 @@ def adjust_plan(
         ties = tie_captures(plan.captures, workers=workers)
     shifts = band_shifts(plan.captures, list(plan.light))
     images = {name: _band_of(plan, name) for name in plan.light}
-    samples = {name: sample_pairs(plan, images[name], ties, shifts[name], workers) for name in plan.light}
+    geometry = _geometry_of(plan, images) if view_wanted else {}
+    models: dict[str, ViewModel] = {}
+    blocks: dict[str, BlockAdjustment] = {}
+    for name, row in images.items():  # a band at a time: places of a long flight fill a hundred megabytes
+        samples = sample_pairs(plan, row, ties, shifts[name], workers)
+        model = _view_of(plan, row, samples, geometry)
+        if model is not None:
+            models[name] = model
+            view = ViewCorrection(models, geometry)
+            samples = [sample.corrected(row, view) for sample in samples]
+        prior = _PRIOR_SIGMA.get(plan.light[name].basis, _PRIOR_WITHOUT_SENSOR)
+        block = adjust_block(len(row), pair_ratios(samples), prior) if look else None
+        if block is not None:
+            blocks[name] = block
     if view_wanted:
-        plan = replace(plan, view=_view_of(plan, images, samples))
-        samples = {
-            name: [sample.corrected(images[name], plan.view) for sample in rows] if plan.view else rows
-            for name, rows in samples.items()
-        }
-    return _adjusted(plan, settings, images, samples) if look else plan
+        plan = replace(plan, view=ViewCorrection(models, geometry))
+    return _adjusted(plan, settings, images, blocks) if blocks else plan
 
 
 def _adjusted(
-    plan: CalibrationPlan, settings: CalibrationSettings, images: _Images, samples: Mapping[str, Sequence[PairSample]]
+    plan: CalibrationPlan, settings: CalibrationSettings, images: _Images, blocks: Mapping[str, BlockAdjustment]
 ) -> CalibrationPlan:
     """The plan with gains of single pictures where the light changed, and its gates about overlaps."""
-    blocks: dict[str, BlockAdjustment] = {}
-    for name, before in plan.light.items():
-        prior = _PRIOR_SIGMA.get(before.basis, _PRIOR_WITHOUT_SENSOR)
-        block = adjust_block(len(images[name]), pair_ratios(samples[name]), prior)
-        if block is not None:
-            blocks[name] = block
-    if not blocks:
-        return plan
     sky = plan.sky.with_overlaps(float(np.median([np.std(np.log(block.gains)) for block in blocks.values()])))
     mend = settings.block_adjustment == "on" or sky.changing
     gates = [gate for name, block in blocks.items() for gate in _gates(name, block, settings, mended=mend)]
@@ -93,23 +94,22 @@ def _adjusted(
     return replace(plan, sky=sky, light=light, gates=(*plan.gates, *gates))
 
 
-def _view_of(plan: CalibrationPlan, images: _Images, samples: Mapping[str, Sequence[PairSample]]) -> ViewCorrection:
-    """Walthall's model of every band; none where a picture's attitude, focal length or sun is unknown."""
-    geometry = {
-        image.name: own
-        for row in images.values()
-        for image in row
-        if image is not None and (own := ViewGeometry.of(image, plan.model)) is not None
-    }
-    if any(image is not None and image.name not in geometry for row in images.values() for image in row):
-        return ViewCorrection({}, {})
-    models = {}
-    for name, rows in samples.items():
-        views = [two for sample in rows if (two := sample.views(geometry, images[name])) is not None]
-        model = fit_view(len(images[name]), views, steady=not plan.sky.changing)
-        if model is not None:
-            models[name] = model
-    return ViewCorrection(models, geometry)
+def _geometry_of(plan: CalibrationPlan, images: _Images) -> dict[str, ViewGeometry]:
+    """Geometry of every survey picture; empty where attitude, focal length or sun of any is unknown."""
+    every = [image for row in images.values() for image in row if image is not None]
+    known = {image.name: own for image in every if (own := ViewGeometry.of(image, plan.model)) is not None}
+    return known if len(known) == len(every) else {}
+
+
+def _view_of(
+    plan: CalibrationPlan,
+    images: Sequence[BandImage | None],
+    samples: Sequence[PairSample],
+    geometry: Mapping[str, ViewGeometry],
+) -> ViewModel | None:
+    """Walthall's model of one band; None without geometry or overlaps."""
+    views = [two for sample in samples if (two := sample.views(geometry, images)) is not None]
+    return fit_view(len(images), views, steady=not (plan.sky.changing or plan.sky.unwatched))
 
 
 def _asked(plan: CalibrationPlan, settings: CalibrationSettings) -> bool:
