@@ -21,13 +21,15 @@ def clock_jumps(captures: Sequence[Capture]) -> list[str]:
     """Images at which the clock jumped, in the order in which the camera numbered its files.
 
     Cameras count files up inside a folder; a time that runs back there, or leaps by hours, is the clock's: it was set
-    by the satellites during the flight, or fell back to its start. Folders are looked at one by one.
+    by the satellites during the flight, or fell back to its start. Folders, and names that differ by more than their
+    numbers (a person's before.tif and after.tif), are looked at one by one.
     """
-    folders: dict[str, list[BandImage]] = defaultdict(list)
+    series: dict[str, list[BandImage]] = defaultdict(list)
     for capture in captures:
-        folders[capture.primary.name.rpartition("/")[0]].append(capture.primary)
+        folder, _, name = capture.primary.name.rpartition("/")
+        series[f"{folder}/{re.sub(r'[0-9]+', '#', name)}"].append(capture.primary)
     jumps = []
-    for images in folders.values():
+    for images in series.values():
         ordered = sorted(images, key=lambda image: _natural(image.name))
         for before, after in pairwise(ordered):
             one, two = _moment(before), _moment(after)

@@ -14,6 +14,7 @@ from uav_workflow.cli.output import Exit, JsonFlag, emit, findings_table, follow
 
 if TYPE_CHECKING:
     from tasks.running import RunResult
+    from uav_workflow.recipe import Recipe
 
 
 def run(
@@ -45,7 +46,7 @@ def run(
         result = run_flight(
             folder,
             workspace or machine.workspace,
-            load_recipe(recipe, settings or ()),
+            _checked(load_recipe(recipe, settings or ())),
             campaign=campaign,
             until=until,
             scheduler=scheduler or machine.scheduler,
@@ -63,6 +64,15 @@ def run(
     else:
         _print(result)
     raise typer.Exit(_status(result))
+
+
+def _checked(recipe: Recipe) -> Recipe:
+    """The recipe, its bounds and markers known to calibration: a wrong one is refused now, not hours into the run."""
+    if recipe.calibration.limits or recipe.calibration.panel_markers:
+        from calibration.settings import CalibrationSettings
+
+        CalibrationSettings.of(recipe.calibration)
+    return recipe
 
 
 def _print(result: RunResult) -> None:

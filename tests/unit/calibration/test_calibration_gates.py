@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from calibration.captures import calibrate_captures
 from calibration.dark import dark_share
@@ -19,6 +21,7 @@ from calibration.plan import plan_calibration
 from calibration.settings import CalibrationSettings
 from calibration.sun_gates import sensor_gates, sun_gates
 from calibration.sun_series import Moments, sun_series
+from uav_workflow.cli.run import run
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.tags import Tags
 from uav_workflow.errors import CalibrationError, RecipeError
@@ -55,6 +58,15 @@ def test_a_bound_that_makes_no_sense_is_refused(wrong):
     recipe = load_recipe(overrides=[f"calibration.limits={wrong}"])
     with pytest.raises(RecipeError, match=r"calibration\.limits"):
         CalibrationSettings.of(recipe.calibration)
+
+
+def test_a_run_refuses_a_wrong_bound_before_it_begins(tmp_path):
+    app = typer.Typer()
+    app.command()(run)
+    options = ("--workspace", str(tmp_path / "ws"), "--set", "calibration.limits={panel-cw: [1, 2]}")
+    result = CliRunner().invoke(app, [str(tmp_path), *options])
+    assert isinstance(result.exception, RecipeError)
+    assert not (tmp_path / "ws").exists()
 
 
 # ---- the sun and its sensor

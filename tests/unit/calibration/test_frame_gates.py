@@ -109,6 +109,13 @@ def test_a_clock_that_jumps(rig, rededge, shift_s, jumps):
         assert gate.where == captures[2].primary.name
 
 
+def test_names_that_a_person_gave_have_no_order(picture):
+    named = [picture("panels/before.tif", after_s=0), picture("panels/after.tif", after_s=900)]
+    counted = [picture("a/IMG_0009.tif", after_s=0), picture("b/IMG_0001.tif", after_s=-900)]
+    captures = [Capture(capture_id=image.name, images=(image,)) for image in (*named, *counted)]
+    assert clock_jumps(captures) == []
+
+
 def test_the_order_without_a_clock_is_that_of_the_file_names(rig):
     captures = without_clock(list(reversed(rig(12))))
     assert [capture.capture_id for capture in captures] == [f"c{n}" for n in range(12)]
