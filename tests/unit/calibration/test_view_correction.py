@@ -43,6 +43,29 @@ def _brightness(attitude, sun, a=A, b=B):
     return (1 + a * zenith**2 + b * zenith * cosine).reshape(SIZE, SIZE)
 
 
+def _rpv(attitude, sun, k=0.75, theta=-0.12, rho=0.2):
+    """Brightness of another law than the one that is fitted: Rahman, Pinty and Verstraete (1993), over nadir's."""
+
+    def law(up):
+        towards = math.radians(90 - sun.elevation_deg)
+        azimuth = math.radians(sun.azimuth_deg)
+        sunward = np.array(
+            [math.sin(towards) * math.sin(azimuth), math.sin(towards) * math.cos(azimuth), math.cos(towards)]
+        )
+        mu, phase = up[:, 2], np.clip(up @ sunward, -1, 1)
+        tangents = np.sqrt(1 / mu**2 - 1), math.tan(towards)
+        # from the angle between the two directions: cos(phase) = mu mu0 + sin sin cos(azimuth)
+        crossed = (phase - mu * sunward[2]) / (mu * sunward[2])
+        apart = np.sqrt(np.maximum(tangents[0] ** 2 + tangents[1] ** 2 - 2 * crossed, 0))
+        bowl = (mu * sunward[2] * (mu + sunward[2])) ** (k - 1)
+        scattered = (1 - theta**2) / (1 + 2 * theta * phase + theta**2) ** 1.5
+        return bowl * scattered * (1 + (1 - rho) / (1 + apart))
+
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    up = _towards_camera(attitude, np.column_stack([columns.ravel(), rows.ravel()]).astype(float))
+    return (law(up) / law(np.array([[0.0, 0.0, 1.0]]))).reshape(SIZE, SIZE)
+
+
 def _held(image, attitude):
     yaw, pitch, roll = attitude
     return replace(
@@ -111,8 +134,8 @@ def test_ground_that_looks_alike_from_everywhere_is_left_alone():
     assert fit_view(12, [], steady=True) is None
 
 
-@pytest.fixture
-def flown(shoot):
+@pytest.fixture(params=[_brightness, _rpv], ids=["walthall", "rpv"])
+def flown(shoot, request):
     """Two lines of six over textured ground, north and back, each picture brightened by its view."""
     rng = np.random.default_rng(11)
     noise = [cv2.GaussianBlur(rng.normal(0, 1, (640, 640)), (0, 0), sigma) * sigma for sigma in (1.5, 4, 10)]
@@ -126,18 +149,18 @@ def flown(shoot):
         attitude = (0.0 if line == 0 else 180.0, float(rng.normal(0, 1.5)), float(rng.normal(0, 1.5)))
         seen = scene if line == 0 else np.rot90(scene, 2)
         bare = shoot(f"F{number:02d}.tif", seen, 1.0, after_s=5.0 * number, irradiance=1.0)
-        bright = _brightness(attitude, sun_of(bare))
+        bright = request.param(attitude, sun_of(bare))
         image = shoot(f"F{number:02d}.tif", seen * bright, 1.0, after_s=5.0 * number, irradiance=1.0)
         north, east = METRES_PER_PIXEL * STEP * place, METRES_PER_PIXEL * 90 * line
         position = Position(lon=100 + east / 87_700, lat=38 + north / 111_000, alt_m=3000.0)
         image = replace(_held(image, attitude), position=position)
         captures.append(Capture(capture_id=f"F{number:02d}", images=(image,)))
         truth[image.name] = seen
-    return captures, truth
+    return captures, truth, request.param is _brightness
 
 
 def test_the_gain_on_a_flight_whose_ground_shines_to_one_side(flown, flight_of, tmp_path):
-    captures, truth = flown
+    captures, truth, same_law = flown
     errors = {}
     for choice in ("off", "walthall"):
         settings = CalibrationSettings(use_panels=False, view_correction=choice, sky="clear")
@@ -147,16 +170,18 @@ def test_the_gain_on_a_flight_whose_ground_shines_to_one_side(flown, flight_of, 
     assert errors["walthall"] < 0.4 * errors["off"]
     document = json.loads((tmp_path / "walthall/calibration.json").read_text())
     fitted = document["view_correction"]["Red"]
-    assert fitted["a"] == pytest.approx(A, abs=0.12)
-    assert fitted["b"] == pytest.approx(B, abs=0.08)
-    assert fitted["held_out_residual_after"] < 0.5 * fitted["held_out_residual_before"]
+    if same_law:
+        assert fitted["a"] == pytest.approx(A, abs=0.12)
+        assert fitted["b"] == pytest.approx(B, abs=0.08)
+    share = 0.5 if same_law else 0.75  # another law is met as far as a parabola can meet it
+    assert fitted["held_out_residual_after"] < share * fitted["held_out_residual_before"]
     assert fitted["applied"] is True
     assert "view-correction" in {finding.code for finding in made.findings}
     assert json.loads((tmp_path / "off/calibration.json").read_text())["view_correction"] is None
 
 
 def test_without_attitude_it_is_said_and_nothing_changes(flown, flight_of, tmp_path):
-    captures, _ = flown
+    captures, *_ = flown
     blind = [replace(c, images=tuple(replace(i, attitude=None) for i in c.images)) for c in captures[:3]]
     for choice in ("off", "walthall"):
         settings = CalibrationSettings(use_panels=False, view_correction=choice)
