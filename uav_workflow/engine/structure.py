@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.ground import GroundControlPoint
@@ -87,17 +88,15 @@ def reconstruct(
         watch=watch,
     )
     report(0.85, "adjusting the block")
-    row_of = {capture.primary.name: row for row, capture in enumerate(captures)}
-    rows = np.array([row_of[name] for name in free.block.names])
-    placed = [captures[row] for row in rows]
+    placed, rows = _in_block_order(captures, free.block.names)
     marks = marks_in(adjusted_to, free.rows, positions.crs, positions.offset)
     calibration = self_calibrate(free.block, placed, positions.of(rows), settings.calibration, marks)
     checks = marks_in([point for point in control if point.is_check], free.rows, positions.crs, positions.offset)
     points = _point_residuals(calibration, marks, checks)
     watch.stage("adjustment")
-    cameras, shots = _primary_shots(calibration, placed)
     facts = block_facts(calibration, placed, len(captures)) | free.facts()
     facts["surveyed_points"] = [point.to_json() for point in points]
+    cameras, shots = _primary_shots(calibration, placed)
     if any(len(capture.images) > 1 for capture in placed):
         report(0.92, "aligning the bands")
         facts["rig"] = _align_bands(placed, shots, cameras, calibration, settings.rig)
@@ -105,17 +104,26 @@ def reconstruct(
     facts["cpu_s"] = watch.seconds
     report(1.0, "cameras are placed")
     lost = [capture.primary.name for capture in captures if capture.primary.name not in shots]
-    reconstruction = Reconstruction(
-        crs=positions.crs,
-        offset=positions.offset,
-        cameras=cameras,
-        shots=tuple(shots[name] for name in sorted(shots)),
-        points=calibration.points,
-        missing=tuple(image.name for capture in captures for image in capture.images if image.name not in shots),
-        facts=facts,
+    return Structure(
+        reconstruction=Reconstruction(
+            crs=positions.crs,
+            offset=positions.offset,
+            cameras=cameras,
+            shots=tuple(shots[name] for name in sorted(shots)),
+            points=calibration.points,
+            missing=tuple(image.name for capture in captures for image in capture.images if image.name not in shots),
+            facts=facts,
+        ),
+        points=tuple(points),
+        findings=(*calibration.findings, *placement_findings(lost, free.others, len(captures))),
     )
-    findings = (*calibration.findings, *placement_findings(lost, free.others, len(captures)))
-    return Structure(reconstruction=reconstruction, points=tuple(points), findings=findings)
+
+
+def _in_block_order(captures: Sequence[Capture], names: Sequence[str]) -> tuple[list[Capture], NDArray[np.int64]]:
+    """Captures of the primary images `names`, and their rows among all captures."""
+    row_of = {capture.primary.name: row for row, capture in enumerate(captures)}
+    rows = np.array([row_of[name] for name in names], np.int64)
+    return [captures[row] for row in rows], rows
 
 
 def _align_bands(
