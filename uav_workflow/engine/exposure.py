@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.glimpses import Sightings
 from uav_workflow.engine.views import Float32, Float64
 
@@ -44,8 +44,8 @@ class Exposure:
 def even_exposure(sightings: Sightings, lens: NDArray[np.int64]) -> Exposure:
     """Least squares on logarithms (after Brown & Lowe, 2007, eq. 29, and Goldman & Chen, 2005), made robust.
 
-    The unknown brightness of each cell is eliminated by taking the sightings relative to their mean on that cell. A
-    weak prior holds gains and shape to one: what overlaps can't tell (a slow drift over the block) stays as it is. The
+    The unknown brightness of each cell is eliminated: sightings count relative to their mean on that cell. A weak
+    prior holds gains and shape to one: what overlaps can't tell (a slow drift over the block) stays as it is. The
     mean of the logarithms is zero, so that the mosaic keeps its brightness.
 
     Parameters
@@ -54,48 +54,116 @@ def even_exposure(sightings: Sightings, lens: NDArray[np.int64]) -> Exposure:
     lens : (sources,) int64
         Which lens each source has, from 0.
     """
-    count, lenses = len(lens), int(lens.max()) + 1
-    good = ((sightings.values >= _DARK) & (sightings.values <= _BRIGHT)).all(axis=1)
-    cell = np.unique(sightings.cell[good], return_inverse=True)[1]
-    source, basis = sightings.source[good], sightings.basis[good]
-    logs = np.log(np.maximum(sightings.values[good], 1)).astype(float)
-    n = len(cell)
-    each = np.arange(n)
-    columns = np.stack(
-        [source, count + 2 * lens[source], count + 2 * lens[source] + 1]
-        + [np.full(n, count + 2 * lenses + k) for k in range(2)],
-        axis=1,
-    )
-    values = np.concatenate([np.ones((n, 1)), basis], axis=1)
-    design = sparse.csr_matrix(
-        (values.ravel(), (np.repeat(each, 5), columns.ravel())), shape=(n, count + 2 * lenses + 2)
-    )
-    found = np.stack([_solved(design, cell, logs[:, k], count) for k in range(3)], axis=1)
-    if n:
-        found[:count] -= np.asarray(design @ found).mean(axis=0)
-    shape = np.stack([np.concatenate([found[count + 2 * k : count + 2 * k + 2], found[-2:]]) for k in lens], axis=0)
-    return Exposure(found[:count].astype(np.float32), shape.astype(np.float32))
+    system = _System.of(sightings, lens)
+    logs = np.log(np.maximum(system.values, 1)).astype(float)
+    found = np.stack([_solved(system, logs[:, k]) for k in range(3)], axis=1)
+    gains = found[: len(lens)]
+    if len(logs):
+        gains -= np.stack([system.on(found[:, k]).mean() for k in range(3)])
+    return Exposure(gains.astype(np.float32), found[system.unknowns[:, 1:]].astype(np.float32))
 
 
-def _solved(design: sparse.csr_matrix, cell: NDArray[np.int64], logs: Float64, count: int) -> Float64:
-    """Unknowns that bring ``logs + design @ x`` together on every cell, by iteratively reweighted least squares."""
-    unknowns = np.zeros(design.shape[1])
-    if not len(cell):
-        return unknowns
-    weights = np.ones(len(cell))
-    cells = int(cell.max()) + 1
+@dataclass(frozen=True, slots=True)
+class _System:
+    """Sightings that are neither dark nor bright, cell after cell, and what their brightness depends on.
+
+    Attributes
+    ----------
+    unknowns : (sources, 5) int64
+        Numbers of a source's unknowns: its own gain, its lens's two, the flight's two.
+    count : int
+        Unknowns in all; the gains come first.
+    """
+
+    cell: NDArray[np.int32]
+    source: NDArray[np.int32]
+    basis: Float32
+    values: Float32
+    unknowns: NDArray[np.int64]
+    count: int
+
+    @classmethod
+    def of(cls, seen: Sightings, lens: NDArray[np.int64]) -> _System:
+        photos = len(lens)
+        shared = photos + 2 * (int(lens.max()) + 1)
+        columns = np.arange(photos), photos + 2 * lens, photos + 2 * lens + 1
+        flight = np.full(photos, shared), np.full(photos, shared + 1)
+        good = np.flatnonzero(((seen.values >= _DARK) & (seen.values <= _BRIGHT)).all(axis=1))
+        good = good[np.argsort(seen.cell[good], kind="stable")]
+        cell = seen.cell[good]
+        number = np.cumsum(np.diff(cell, prepend=cell[:1]) != 0, dtype=np.int32)
+        unknowns = np.stack([*columns, *flight], axis=1)
+        return cls(number, seen.source[good], seen.basis[good], seen.values[good], unknowns, shared + 2)
+
+    def on(self, found: Float64) -> Float64:
+        """What the unknowns add to each sighting."""
+        own = found[self.unknowns]
+        added: Float64 = own[self.source, 0]
+        for k in range(self.basis.shape[1]):
+            added += self.basis[:, k] * own[self.source, k + 1]
+        return added
+
+    def apart(self, logs: Float64, weights: Float64) -> Float64:
+        """Logarithms less their weighted mean on the cell."""
+        mean = np.bincount(self.cell, weights * logs) / np.bincount(self.cell, weights)
+        return np.asarray(logs - mean[self.cell], float)
+
+
+def _solved(system: _System, logs: Float64) -> Float64:
+    """Unknowns that bring the logarithms together on every cell, by iteratively reweighted least squares."""
+    found: Float64 = np.zeros(system.count)
+    if not len(logs):
+        return found
+    photos, weights = len(system.unknowns), np.ones(len(logs))
     for _ in range(6):
-        total = np.bincount(cell, weights, cells)
-        mean = sparse.csr_matrix((weights / total[cell], (cell, np.arange(len(cell)))), shape=(cells, len(cell)))
-        apart = design - (mean @ design)[cell]
-        off = logs - (mean @ logs)[cell]
-        weighted = apart.multiply(weights[:, None]).tocsr()
-        normal = np.asarray((apart.T @ weighted).todense())
+        normal, right = np.zeros((system.count, system.count)), np.zeros(system.count)
+        off = system.apart(logs, weights)
+        _add_cells(system.cell, system.source, system.basis, system.unknowns, weights, off, normal, right)
         # the same share of every photo's own weight, and of the mean photo's for each thing that all have in common
-        weigh = np.bincount(design.indices[::5], weights, count)[:count]
-        prior = np.concatenate([weigh, np.full(len(unknowns) - count, weigh.mean())])
+        weigh = np.bincount(system.source, weights, photos)
+        prior = np.concatenate([weigh, np.full(system.count - photos, weigh.mean())])
         normal[np.diag_indices_from(normal)] += _HOLD * prior + 1e-6
-        unknowns = np.linalg.solve(normal, -np.asarray(weighted.T @ off))
-        left = off + np.asarray(apart @ unknowns)
-        weights = 1 / (1 + (left / _ROBUST) ** 2)
-    return unknowns
+        found = np.asarray(np.linalg.solve(normal, -right), float)
+        weights = 1 / (1 + (system.apart(logs + system.on(found), weights) / _ROBUST) ** 2)
+    return found
+
+
+@compiled
+def _add_cells(  # noqa: PLR0917 - a compiled loop takes plain arrays
+    cell: NDArray[np.int32],
+    source: NDArray[np.int32],
+    basis: Float32,
+    unknowns: NDArray[np.int64],
+    weights: Float64,
+    off: Float64,
+    normal: Float64,
+    right: Float64,
+) -> None:
+    """Normal equations once each cell's brightness is eliminated, cell by cell.
+
+    With D the dependence of one cell's sightings on the unknowns, W their weights and m = 1'WD, the cell adds
+    D'WD - m'm / 1'W1 to the matrix (Schur complement), and D'W ``off`` to the right side: ``off`` has no mean.
+    """
+    mean, met = np.zeros(len(right)), np.full(len(right), -1)
+    touched = np.empty(len(right), np.int64)
+    depends = np.ones(unknowns.shape[1])
+    first = 0
+    while first < len(cell):
+        last, many, total = first, 0, 0.0
+        while last < len(cell) and cell[last] == cell[first]:
+            total += weights[last]
+            depends[1:] = basis[last]
+            for a, row in enumerate(unknowns[source[last]]):
+                if met[row] != cell[first]:
+                    met[row], mean[row], touched[many] = cell[first], 0.0, row
+                    many += 1
+                pull = weights[last] * depends[a]
+                mean[row] += pull
+                right[row] += pull * off[last]
+                for b, column in enumerate(unknowns[source[last]]):
+                    normal[row, column] += pull * depends[b]
+            last += 1
+        for row in touched[:many]:
+            for column in touched[:many]:
+                normal[row, column] -= mean[row] * mean[column] / total
+        first = last

@@ -58,16 +58,16 @@ class Sightings:
 
     Attributes
     ----------
-    cell, source, camera : (n,) int64
-        What was seen, by which source, with which lens.
+    cell, source : (n,) int32
+        What was seen, by which source.
     values : (n, 3) float32
         Colours 0 - 255.
     basis : (n, 4) float32
         See `view_basis`.
     """
 
-    cell: NDArray[np.int64]
-    source: NDArray[np.int64]
+    cell: NDArray[np.int32]
+    source: NDArray[np.int32]
     values: Float32
     basis: Float32
 
@@ -128,7 +128,7 @@ def take_glimpses(
         whole = _shown(source, coverage, part, offset, scale)
         at, basis = _sampled(source, coverage, part, offset, stride)
         cells = (at[0] + part.rows.start) * coverage.grid.width + at[1] + part.columns.start
-        rows.append((cells, np.full(len(cells), index), whole[at].astype(np.float32), basis))
+        rows.append((cells.astype(np.int32), np.full(len(cells), index, np.int32), whole[at].astype(np.float32), basis))
         glimpses.append(_candidate(part, whole, least[part.rows, part.columns]))
     cells, indexes, values, bases = (np.concatenate(column) for column in zip(*rows, strict=True))
     return glimpses, Sightings(cells, indexes, values, bases)

@@ -83,7 +83,13 @@ def sightings(rng: np.random.Generator, photos: int, gains: NDArray[np.float64],
         cell = photo * 12 + np.arange(60)
         along, side = (np.arange(60) - 30) / 30, rng.uniform(-0.7, 0.7, 60)
         r2 = (along**2 + side**2) / 1.5
-        rows.append((cell, np.full(60, photo), np.stack([r2, r2**2, along * 0.4, side * 0.4], axis=1)))
+        rows.append(
+            (
+                cell.astype(np.int32),
+                np.full(60, photo, np.int32),
+                np.stack([r2, r2**2, along * 0.4, side * 0.4], axis=1),
+            )
+        )
     cell, photo, basis = (np.concatenate(column) for column in zip(*rows, strict=True))
     light = rng.uniform(60, 150, cell.max() + 1)[cell] * np.exp(-gains[photo] - fall * basis[:, 0])
     light[::10] *= rng.uniform(0.5, 1.5, len(light[::10]))
@@ -111,6 +117,34 @@ def test_a_line_of_photos_does_not_drift() -> None:
     """Photos that differ in nothing but noise stay as they are, end to end."""
     seen = sightings(np.random.default_rng(6), 40, np.zeros(40), fall=0.0)
     assert np.abs(even_exposure(seen, np.zeros(40, np.int64)).gains).max() < 0.03
+
+
+def test_the_brightness_of_cells_is_eliminated_exactly() -> None:
+    """Against the solution with an unknown a cell; sightings in any order, some without any slope."""
+    rng = np.random.default_rng(8)
+    pairs = np.array([(cell, photo) for cell in range(30) for photo in range(6) if rng.random() < 0.5], np.int32)
+    cell, photo = rng.permutation(pairs).T
+    basis = rng.normal(0, 0.3, (len(cell), 4)).astype(np.float32) * (rng.random((len(cell), 1)) < 0.8)
+    light = rng.normal(4.5, 0.003, (len(cell), 3))
+    seen = Sightings(cell, photo, np.exp(light).astype(np.float32), basis.astype(np.float32))
+    exposure = even_exposure(seen, np.zeros(6, np.int64))
+    logs = np.log(seen.values[:, 0].astype(float))
+    design = np.zeros((len(cell), 10 + 30))
+    design[np.arange(len(cell)), photo] = 1
+    design[:, 6:10] = basis
+    design[np.arange(len(cell)), 10 + cell] = -1
+    weights = np.ones(len(cell))
+    for _ in range(6):
+        seen_by = np.bincount(photo, weights, 6)
+        prior = np.concatenate([0.05 * np.append(seen_by, [seen_by.mean()] * 4) + 1e-6, np.zeros(30)])
+        normal = design.T @ (weights[:, None] * design) + np.diag(prior)
+        found = np.linalg.solve(normal, -design.T @ (weights * logs))
+        left = logs + design @ found
+        left -= (np.bincount(cell, weights * left) / np.bincount(cell, weights))[cell]
+        weights = 1 / (1 + (left / 0.08) ** 2)
+    common = (design[:, :10] @ found[:10]).mean()
+    assert exposure.gains[:, 0] == pytest.approx(found[:6] - common, abs=1e-6)
+    assert exposure.shape[0, :, 0] == pytest.approx(found[6:10], abs=1e-6)
 
 
 @pytest.mark.parametrize("step", [0.0, 6.0])
