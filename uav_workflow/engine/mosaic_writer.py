@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetWriter
+from rasterio.windows import Window
 
-from uav_workflow.domain.grid import Grid
+from uav_workflow.domain.grid import Block, Grid
+from uav_workflow.engine.mosaic_tiles import Tile
 
 _CACHE_MIB = 64
 
 
+class MosaicWriter:
+    """Takes the tiles of a mosaic, and counts what it is given; made by `mosaic_files`.
+
+    Attributes
+    ----------
+    covered : int
+        Pixels with content.
+    hidden : int
+        Those of them that no photo sees.
+    """
+
+    def __init__(self, colours: DatasetWriter, sources: DatasetWriter, views: DatasetWriter) -> None:
+        self._colours, self._sources, self._views = colours, sources, views
+        self.covered = self.hidden = 0
+
+    def write(self, block: Block, tile: Tile) -> None:
+        """Write one tile to all files."""
+        window = Window(block.col, block.row, block.width, block.height)
+        self._colours.write(tile.values, window=window)
+        self._sources.write(tile.source, 1, window=window)
+        self._views.write(tile.views, 1, window=window)
+        self.covered += int(np.count_nonzero(tile.source))
+        self.hidden += int(np.count_nonzero((tile.source > 0) & (tile.views == 0)))
+
+
 @contextmanager
-def tiled(
-    path: Path, grid: Grid, bands: tuple[str, ...], dtype: str, tags: Mapping[str, str] | None = None
-) -> Iterator[DatasetWriter]:
+def mosaic_files(
+    files: tuple[Path, Path, Path], grid: Grid, bands: Sequence[str], dtype: str, captures: Sequence[str]
+) -> Iterator[MosaicWriter]:
+    """Colours with alpha, source index (its tag ``sources`` lists the captures) and views of a mosaic."""
+    with ExitStack() as stack:
+        colours = stack.enter_context(_tiled(files[0], grid, (*bands, "alpha"), dtype))
+        sources = stack.enter_context(_tiled(files[1], grid, ("source",), "uint16"))
+        views = stack.enter_context(_tiled(files[2], grid, ("views",), "uint16"))
+        sources.update_tags(sources=json.dumps(list(captures)))
+        yield MosaicWriter(colours, sources, views)
+
+
+@contextmanager
+def _tiled(path: Path, grid: Grid, bands: tuple[str, ...], dtype: str) -> Iterator[DatasetWriter]:
     """Tiled GeoTIFF under construction, its bands named; a last band ``alpha`` is marked as such."""
     scratch = path.with_name(f".{path.name}.part")
     profile = {
@@ -47,7 +87,6 @@ def tiled(
                 dataset.descriptions = bands
                 if bands[-1] == "alpha":
                     dataset.colorinterp = _interpretation(bands)
-                dataset.update_tags(**(tags or {}))
                 yield dataset
             scratch.replace(path)
         finally:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rasterio.io import DatasetWriter
-from rasterio.windows import Window
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine.mosaic_plan import plan_mosaic
 from uav_workflow.engine.mosaic_tiles import TileMaker
-from uav_workflow.engine.mosaic_writer import tiled
+from uav_workflow.engine.mosaic_writer import MosaicWriter, mosaic_files
 from uav_workflow.engine.photo_cache import LeastRecent, read_pixels
 from uav_workflow.engine.sampling import PhotoShelf, picture_reduction
 from uav_workflow.engine.seam_steps import SeamSteps, seam_steps
@@ -97,54 +94,40 @@ def render_orthomosaic(
         No capture has all bands placed, or a photo is of another kind than the first.
     """
     sources = sources_of(reconstruction, bands)
-    first = read_pixels(sources[0].paths[0])
-    picture = len(bands) == 1 and first.ndim == 3 and first.dtype == np.uint8
-    names = ("red", "green", "blue") if first.ndim == 3 else tuple(layer.name for layer in bands)
-    files = out, out.with_name("source_index.tif"), out.with_name("views.tif")
-    listing = {"sources": json.dumps([source.name for source in sources])}
+    captures = tuple(source.name for source in sources)
+    example = read_pixels(sources[0].paths[0])
+    names = ("red", "green", "blue") if example.ndim == 3 else tuple(layer.name for layer in bands)
+    picture = len(bands) == 1 and example.ndim == 3 and example.dtype == np.uint8
     report = progress or (lambda share: None)
     lookout = _lookout(sources, surface, grid, cache_mib)
     plan = plan_mosaic(sources, lookout, grid, picture=picture)
     report(_PLAN_SHARE)
-    shelf = PhotoShelf(cache_mib, first, picture_reduction(grid.pixel_m / lookout.reach[1]) if picture else 1)
+    shelf = PhotoShelf(cache_mib, example, picture_reduction(grid.pixel_m / lookout.reach[1]) if picture else 1)
     maker = TileMaker(sources, plan, lookout, grid, shelf, picture=picture)
-    with (
-        tiled(files[0], grid, (*names, "alpha"), str(first.dtype)) as colours,
-        tiled(files[1], grid, ("source",), "uint16", listing) as indexes,
-        tiled(files[2], grid, ("views",), "uint16") as counts,
-    ):
-        covered, hidden = _render(maker, grid, (colours, indexes, counts), report)
+    files = out, out.with_name("source_index.tif"), out.with_name("views.tif")
+    with mosaic_files(files, grid, names, str(example.dtype), captures) as mosaic:
+        _render(maker, grid, mosaic, lambda share: report(_PLAN_SHARE + _TILES_SHARE * share))
     return MosaicFacts(
         orthomosaic=files[0],
         source_index=files[1],
         views=files[2],
-        captures=tuple(source.name for source in sources),
+        captures=captures,
         bands=names,
-        covered_share=covered / (grid.width * grid.height),
-        hidden_share=hidden / max(covered, 1),
+        covered_share=mosaic.covered / (grid.width * grid.height),
+        hidden_share=mosaic.hidden / max(mosaic.covered, 1),
         seams=seam_steps(files[0], files[1]),
         band_shifts=tuple(band_shifts(files[0])) if len(bands) > 1 else (),
     )
 
 
-def _render(
-    maker: TileMaker, grid: Grid, files: tuple[DatasetWriter, DatasetWriter, DatasetWriter], report: Progress
-) -> tuple[int, int]:
-    """Write all tiles; how many pixels have content, and how many of these nobody sees."""
-    covered = hidden = 0
+def _render(maker: TileMaker, grid: Grid, mosaic: MosaicWriter, report: Progress) -> None:
     # tiles of one neighbourhood after another: they share photos, which are decoded once
     blocks = sorted(grid.blocks(TILE), key=lambda block: (block.row // _NEAR, block.col // _NEAR))
-    for k, block in enumerate(blocks):
+    for k, block in enumerate(blocks, start=1):
         tile = maker.tile(block)
-        window = Window(block.col, block.row, block.width, block.height)
         if tile is not None:
-            covered += int(np.count_nonzero(tile.source))
-            hidden += int(np.count_nonzero((tile.source > 0) & (tile.views == 0)))
-            files[0].write(tile.values, window=window)
-            files[1].write(tile.source, 1, window=window)
-            files[2].write(tile.views, 1, window=window)
-        report(_PLAN_SHARE + _TILES_SHARE * (k + 1) / len(blocks))
-    return covered, hidden
+            mosaic.write(block, tile)
+        report(k / len(blocks))
 
 
 def _lookout(sources: Sequence[Source], surface: Surface, grid: Grid, cache_mib: int) -> Lookout:

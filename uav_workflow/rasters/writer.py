@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from uav_workflow.domain.grid import Block, Grid
 
 TILE = 512
+_RGBA = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
 
 
 class RasterWriter:
@@ -67,11 +68,28 @@ def cog(
     """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.scratch.tif")
     finished = scratch.with_suffix(".cog")
-    profile = {
+    try:
+        with rasterio.open(scratch, "w", **_profile(grid, len(bands), dtype, nodata)) as dataset:
+            dataset.descriptions = tuple(bands)
+            if units is not None:
+                dataset.units = tuple(units)
+            if rgb:
+                dataset.colorinterp = _RGBA[: len(bands)]
+            dataset.update_tags(**(tags or {}))
+            yield RasterWriter(dataset)
+        _copy_as_cog(scratch, finished, dtype, overviews)
+        finished.replace(path)
+    finally:
+        for leftover in (scratch, finished, scratch.with_name(scratch.name + ".aux.xml")):
+            leftover.unlink(missing_ok=True)
+
+
+def _profile(grid: Grid, count: int, dtype: str, nodata: float | None) -> dict[str, object]:
+    return {
         "driver": "GTiff",
         "width": grid.width,
         "height": grid.height,
-        "count": len(bands),
+        "count": count,
         "dtype": dtype,
         "crs": grid.crs,
         "transform": grid.transform,
@@ -82,29 +100,8 @@ def cog(
         "compress": "LZW",
         "bigtiff": "IF_SAFER",
         "sparse_ok": True,
-        "interleave": "band" if len(bands) > 4 else "pixel",
+        "interleave": "band" if count > 4 else "pixel",
     }
-    try:
-        with rasterio.open(scratch, "w", **profile) as dataset:
-            for index, name in enumerate(bands, start=1):
-                dataset.set_band_description(index, name)
-            if units is not None:
-                dataset.units = tuple(units)
-            if rgb:
-                dataset.colorinterp = [
-                    ColorInterp.red,
-                    ColorInterp.green,
-                    ColorInterp.blue,
-                    ColorInterp.alpha,
-                ][: len(bands)]
-            if tags:
-                dataset.update_tags(**tags)
-            yield RasterWriter(dataset)
-        _copy_as_cog(scratch, finished, dtype, overviews)
-        finished.replace(path)
-    finally:
-        for leftover in (scratch, finished, scratch.with_name(scratch.name + ".aux.xml")):
-            leftover.unlink(missing_ok=True)
 
 
 def _copy_as_cog(scratch: Path, finished: Path, dtype: str, overviews: str) -> None:
