@@ -90,6 +90,8 @@ def _cells_in_view(view: View, relief: HeightMap) -> tuple[int, int, int, int, f
         & (pixels[:, 1] < view.lens[10] + pad)
         & (depth > 0)
     )
+    # of what lies far outside the frame, (-1, -1) is told
+    near &= (pixels != -1.0).any(axis=1)
     if not near.any():
         return 0, 0, 0, 0, np.inf
     r, c = rows[near] * step, columns[near] * step

@@ -11,12 +11,32 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
+from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.engine.coverage import NONE
 from uav_workflow.engine.exposure import even_exposure
 from uav_workflow.engine.glimpses import Glimpse, Sightings
+from uav_workflow.engine.heightmap import HeightMap
 from uav_workflow.engine.minimum_cut import minimum_cut
 from uav_workflow.engine.seam_steps import seam_steps
 from uav_workflow.engine.seams import lay_seams
+from uav_workflow.engine.views import views_of
+from uav_workflow.engine.visibility import depth_buffer
+
+
+def test_what_stands_far_outside_the_frame_does_not_coarsen_a_depth_buffer() -> None:
+    """A photo from 50 m over level ground, within a kilometre of land that rises to a hill out of its sight."""
+    lens = Camera(camera_id="rgb", width=640, height=480, fx=500, fy=500, cx=320, cy=240)
+    down = np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, -1]])
+    shot = Shot(image="photo", camera_id="rgb", rotation=down, centre=np.array([0.0, 0, 50]))
+    block = Reconstruction(
+        crs="EPSG:32632", offset=(0, 0), cameras={"rgb": lens}, shots=(shot,), points=np.zeros((1, 3))
+    )
+    heights = np.zeros((2000, 2000), np.float32)
+    heights[:, 1400:] = 40
+    buffer = depth_buffer(views_of(block, {"photo"})[0], HeightMap(heights=heights, x0=-500, y0=500, cell=0.5))
+    # a cell and a half of the ground in view
+    assert buffer.step == 8
+    assert buffer.depths == pytest.approx(np.full((60, 80), 50.0), abs=0.01)
 
 
 def price(terminal: NDArray[np.int32], arcs: NDArray[np.int32], sunk: NDArray[np.bool_]) -> int:
