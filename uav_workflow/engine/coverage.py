@@ -26,6 +26,8 @@ HIDDEN_CELL = 1.0
 _FINEST, _CELLS = 8, 2_500_000
 
 UInt16 = NDArray[np.uint16]
+Box = tuple[slice, slice]
+"""Rows and columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class SeenPart:
     costs: UInt16
     seen: NDArray[np.bool_]
 
+    @property
+    def box(self) -> Box:
+        """Its place on the cells."""
+        return self.rows, self.columns
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -59,15 +66,12 @@ class Coverage:
         Heights at the middle of the four parts of each cell, NaN outside the surface.
     views : (2 * rows, 2 * columns) uint16
         Sources that see the part.
-    parts : sequence of SeenPart
-        One a source; empty for one that sees nothing.
     """
 
     factor: int
     grid: Grid
     heights: Float32
     views: UInt16
-    parts: Sequence[SeenPart]
 
 
 def cell_factor(grid: Grid) -> int:
@@ -78,8 +82,8 @@ def cell_factor(grid: Grid) -> int:
     return factor
 
 
-def survey(sources: Sequence[Source], lookout: Lookout, grid: Grid) -> Coverage:
-    """See what each source sees of the mosaic on ``grid``."""
+def survey(sources: Sequence[Source], lookout: Lookout, grid: Grid) -> tuple[Coverage, list[SeenPart]]:
+    """The mosaic's ground, and what each source sees of it; an empty part for one that sees nothing."""
     factor = cell_factor(grid)
     cells = grid.coarser(factor)
     halves = np.full((2 * cells.height, 2 * cells.width), np.nan, np.float32)
@@ -102,7 +106,7 @@ def survey(sources: Sequence[Source], lookout: Lookout, grid: Grid) -> Coverage:
                 halves[fine], start, source.packed, buffer.depths, buffer.step, lookout.reach, costs, seen, views[fine]
             )
         parts.append(SeenPart(rows, columns, costs, seen))
-    return Coverage(factor, cells, halves, views, parts)
+    return Coverage(factor, cells, halves, views), parts
 
 
 def _box_seen(view: View, halves: Float32, corner: Float64) -> tuple[slice, slice]:

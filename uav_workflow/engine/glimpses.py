@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.coverage import COST_UNIT, NONE, Coverage, SeenPart
+from uav_workflow.engine.coverage import COST_UNIT, NONE, Box, Coverage, SeenPart
 from uav_workflow.engine.photo_cache import read_reduced
 from uav_workflow.engine.sampling import picture_reduction
 from uav_workflow.engine.sources import Source
@@ -47,7 +47,7 @@ class Glimpse:
     seen: NDArray[np.bool_]
 
     @property
-    def box(self) -> tuple[slice, slice]:
+    def box(self) -> Box:
         """Its place on the cells."""
         return self.rows, self.columns
 
@@ -87,9 +87,7 @@ def view_basis(view: View, maps: Float32, heights: Float32, corner: Float64) -> 
     return np.stack([r2, r2**2, east, north], axis=-1).astype(np.float32)
 
 
-def cell_positions(
-    source: Source, coverage: Coverage, part: tuple[slice, slice], offset: tuple[float, float]
-) -> Float32:
+def cell_positions(source: Source, coverage: Coverage, part: Box, offset: tuple[float, float]) -> Float32:
     """Where the middles of some cells lie in the source's first photo, as `photo_positions` gives them."""
     heights, corner = cell_corner(coverage, part, offset)
     maps = np.empty((2, *heights.shape), np.float32)
@@ -97,7 +95,7 @@ def cell_positions(
     return maps
 
 
-def cell_corner(coverage: Coverage, part: tuple[slice, slice], offset: tuple[float, float]) -> tuple[Float32, Float64]:
+def cell_corner(coverage: Coverage, part: Box, offset: tuple[float, float]) -> tuple[Float32, Float64]:
     """Heights of some cells (means of their known parts), and their (x0, y0, cell) in the reconstruction's frame."""
     grid, (rows, columns) = coverage.grid, part
     halves = coverage.heights[2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop]
@@ -116,29 +114,28 @@ def cell_corner(coverage: Coverage, part: tuple[slice, slice], offset: tuple[flo
 
 
 def take_glimpses(
-    sources: Sequence[Source], coverage: Coverage, offset: tuple[float, float]
+    sources: Sequence[Source], coverage: Coverage, parts: Sequence[SeenPart], offset: tuple[float, float]
 ) -> tuple[list[Glimpse], Sightings]:
     """Every source on its candidate cells, and a sample of cells from all that see them."""
-    least = _least(coverage)
+    least = _least(parts, coverage.grid.shape)
     covered = int(np.count_nonzero(least != NONE))
     stride = max(1, int(np.sqrt(covered / max(4000, _SIGHTINGS * len(sources)))))
     scale = _scale([source.paths[0] for source in sources])
     glimpses, rows = [], []
-    for index, (source, part) in enumerate(zip(sources, coverage.parts, strict=True)):
+    for index, (source, part) in enumerate(zip(sources, parts, strict=True)):
         whole = _shown(source, coverage, part, offset, scale)
         at, basis = _sampled(source, coverage, part, offset, stride)
         cells = (at[0] + part.rows.start) * coverage.grid.width + at[1] + part.columns.start
         rows.append((cells.astype(np.int32), np.full(len(cells), index, np.int32), whole[at].astype(np.float32), basis))
-        glimpses.append(_candidate(part, whole, least[part.rows, part.columns]))
+        glimpses.append(_candidate(part, whole, least[part.box]))
     cells, indexes, values, bases = (np.concatenate(column) for column in zip(*rows, strict=True))
     return glimpses, Sightings(cells, indexes, values, bases)
 
 
-def _least(coverage: Coverage) -> NDArray[np.uint16]:
-    least = np.full(coverage.grid.shape, NONE, np.uint16)
-    for part in coverage.parts:
-        box = part.rows, part.columns
-        least[box] = np.minimum(least[box], part.costs)
+def _least(parts: Sequence[SeenPart], shape: tuple[int, int]) -> NDArray[np.uint16]:
+    least = np.full(shape, NONE, np.uint16)
+    for part in parts:
+        least[part.box] = np.minimum(least[part.box], part.costs)
     return least
 
 
@@ -163,9 +160,8 @@ def _sampled(
     source: Source, coverage: Coverage, part: SeenPart, offset: tuple[float, float], stride: int
 ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], Float32]:
     """Visible cells on whole strides of the mosaic, counted within the part, and their `view_basis`."""
-    box = part.rows, part.columns
-    heights, corner = cell_corner(coverage, box, offset)
-    basis = view_basis(source.views[0], cell_positions(source, coverage, box, offset), heights, corner)
+    heights, corner = cell_corner(coverage, part.box, offset)
+    basis = view_basis(source.views[0], cell_positions(source, coverage, part.box, offset), heights, corner)
     chosen = part.seen.copy()
     chosen[(np.arange(part.rows.start, part.rows.stop) % stride) != stride // 2] = False
     chosen[:, (np.arange(part.columns.start, part.columns.stop) % stride) != stride // 2] = False
@@ -177,7 +173,7 @@ def _shown(source: Source, coverage: Coverage, part: SeenPart, offset: tuple[flo
     """The first photo on all cells of a part, (rows, columns, 3); replicated beyond its border."""
     if not part.costs.size:
         return np.zeros((*part.costs.shape, 3), np.uint8)
-    maps = cell_positions(source, coverage, (part.rows, part.columns), offset)
+    maps = cell_positions(source, coverage, part.box, offset)
     inside = maps[0] >= 0
     # photo pixels a cell: the photo is brought to about that size before it is sampled
     across = np.abs(np.diff(maps, axis=2)).sum(axis=0)[inside[:, 1:] & inside[:, :-1]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from uav_workflow.domain.grid import Grid
 from uav_workflow.engine.blending import Tone, soften
 from uav_workflow.engine.compiled import compiled
-from uav_workflow.engine.coverage import Coverage, survey
+from uav_workflow.engine.coverage import Box, Coverage, survey
 from uav_workflow.engine.exposure import Exposure, even_exposure
 from uav_workflow.engine.glimpses import cell_corner, cell_positions, take_glimpses, view_basis
 from uav_workflow.engine.seams import lay_seams
@@ -28,6 +28,8 @@ class MosaicPlan:
 
     Attributes
     ----------
+    boxes : sequence of Box
+        Cells that hold all each source may see.
     label : (rows, columns) int32
         Source of each cell, -1 where none sees it.
     tones : sequence of Tone
@@ -35,6 +37,7 @@ class MosaicPlan:
     """
 
     coverage: Coverage
+    boxes: Sequence[Box]
     offset: tuple[float, float]
     label: Int32
     exposure: Exposure
@@ -58,12 +61,12 @@ class MosaicPlan:
         factor = self.coverage.factor
         return [
             index
-            for index, part in enumerate(self.coverage.parts)
-            if part.costs.size
-            and part.rows.start * factor < row + shape[0]
-            and part.rows.stop * factor > row
-            and part.columns.start * factor < col + shape[1]
-            and part.columns.stop * factor > col
+            for index, (rows, columns) in enumerate(self.boxes)
+            if rows.stop > rows.start
+            and rows.start * factor < row + shape[0]
+            and rows.stop * factor > row
+            and columns.start * factor < col + shape[1]
+            and columns.stop * factor > col
         ]
 
     def toning(self, index: int, source: Source, row: int, col: int, shape: tuple[int, int]) -> tuple[Float32, Float64]:
@@ -83,21 +86,24 @@ class MosaicPlan:
 
 def plan_mosaic(sources: Sequence[Source], lookout: Lookout, grid: Grid, *, picture: bool) -> MosaicPlan:
     """Survey the sources, even their exposure, lay the seams and, for a picture, bring the tones together."""
-    coverage = survey(sources, lookout, grid)
-    glimpses, sightings = take_glimpses(sources, coverage, lookout.offset)
+    coverage, parts = survey(sources, lookout, grid)
+    glimpses, sightings = take_glimpses(sources, coverage, parts, lookout.offset)
+    boxes = [part.box for part in parts]
+    # what grows with the photos is let go of as soon as it has served
+    del parts
     lenses: dict[bytes, int] = {}
     lens = [lenses.setdefault(source.views[0].lens.tobytes(), len(lenses)) for source in sources]
     exposure = even_exposure(sightings, np.array(lens, np.int64))
-    evened = []
+    del sightings
     for index, (source, glimpse) in enumerate(zip(sources, glimpses, strict=True)):
         factors = exposure.factors(index, _basis(source, coverage, glimpse.box, lookout.offset))
-        colours = np.clip(glimpse.colours * factors + 0.5, 0, 255).astype(np.uint8)
-        evened.append(replace(glimpse, colours=colours))
-    label = lay_seams(evened, coverage.grid.shape)
-    return MosaicPlan(coverage, lookout.offset, label, exposure, soften(label, evened) if picture else [])
+        glimpse.colours[:] = np.clip(glimpse.colours * factors + 0.5, 0, 255)
+    label = lay_seams(glimpses, coverage.grid.shape)
+    tones = soften(label, glimpses) if picture else []
+    return MosaicPlan(coverage, boxes, lookout.offset, label, exposure, tones)
 
 
-def _basis(source: Source, coverage: Coverage, box: tuple[slice, slice], offset: tuple[float, float]) -> Float32:
+def _basis(source: Source, coverage: Coverage, box: Box, offset: tuple[float, float]) -> Float32:
     heights, corner = cell_corner(coverage, box, offset)
     maps = cell_positions(source, coverage, box, offset)
     basis = view_basis(source.views[0], maps, heights, corner)

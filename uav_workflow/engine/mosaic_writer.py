@@ -16,8 +16,6 @@ from rasterio.windows import Window
 from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.engine.mosaic_tiles import Tile
 
-_CACHE_MIB = 64
-
 
 class MosaicWriter:
     """Takes the tiles of a mosaic, and counts what it is given; made by `mosaic_files`.
@@ -75,22 +73,21 @@ def _tiled(path: Path, grid: Grid, bands: tuple[str, ...], dtype: str) -> Iterat
         "compress": "DEFLATE",
         "predictor": 3 if dtype.startswith("float") else 2,
         "zlevel": 3,
+        "num_threads": 2,
         "bigtiff": "IF_SAFER",
         "sparse_ok": True,
         "interleave": "pixel" if len(bands) <= 4 else "band",
         "photometric": "RGB" if len(bands) == 4 and dtype == "uint8" else "MINISBLACK",
     }
-    # written blocks would wait in a cache of a twentieth of the machine's memory
-    with rasterio.Env(GDAL_NUM_THREADS="2", GDAL_CACHEMAX=_CACHE_MIB):
-        try:
-            with rasterio.open(scratch, "w", **profile) as dataset:
-                dataset.descriptions = bands
-                if bands[-1] == "alpha":
-                    dataset.colorinterp = _interpretation(bands)
-                yield dataset
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
+    try:
+        with rasterio.open(scratch, "w", **profile) as dataset:
+            dataset.descriptions = bands
+            if bands[-1] == "alpha":
+                dataset.colorinterp = _interpretation(bands)
+            yield dataset
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _interpretation(bands: tuple[str, ...]) -> list[ColorInterp]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import rasterio
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Reconstruction
@@ -23,6 +24,8 @@ from uav_workflow.rasters.band_shift import BandShift, band_shifts
 
 TILE = 1024
 _NEAR = 4 * TILE
+_CACHE_BYTES = 64 << 20
+"""Raster blocks that wait for being written or read again; GDAL's own limit is a twentieth of the machine's memory."""
 Progress = Callable[[float], None]
 
 _PLAN_SHARE, _TILES_SHARE = 0.3, 0.65
@@ -105,8 +108,11 @@ def render_orthomosaic(
     shelf = PhotoShelf(cache_mib, example, picture_reduction(grid.pixel_m / lookout.reach[1]) if picture else 1)
     maker = TileMaker(sources, plan, lookout, grid, shelf, picture=picture)
     files = out, out.with_name("source_index.tif"), out.with_name("views.tif")
-    with mosaic_files(files, grid, names, str(example.dtype), captures) as mosaic:
-        _render(maker, grid, mosaic, lambda share: report(_PLAN_SHARE + _TILES_SHARE * share))
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
+        with mosaic_files(files, grid, names, str(example.dtype), captures) as mosaic:
+            _render(maker, grid, mosaic, lambda share: report(_PLAN_SHARE + _TILES_SHARE * share))
+        seams = seam_steps(files[0], files[1])
+        shifts = tuple(band_shifts(files[0])) if len(bands) > 1 else ()
     return MosaicFacts(
         orthomosaic=files[0],
         source_index=files[1],
@@ -115,8 +121,8 @@ def render_orthomosaic(
         bands=names,
         covered_share=mosaic.covered / (grid.width * grid.height),
         hidden_share=mosaic.hidden / max(mosaic.covered, 1),
-        seams=seam_steps(files[0], files[1]),
-        band_shifts=tuple(band_shifts(files[0])) if len(bands) > 1 else (),
+        seams=seams,
+        band_shifts=shifts,
     )
 
 
