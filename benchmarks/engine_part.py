@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
+from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.grid import Grid
+from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.engine.features import FeatureSettings, extract_features
 from uav_workflow.engine.inputs import read_captures
 from uav_workflow.engine.orthomosaic import render_orthomosaic
@@ -39,18 +44,17 @@ def features(project: Path) -> Costs:
 
 
 def grid(project: Path, side: int) -> Costs:
-    """Peak memory of the surface and of the orthomosaic on grids of ``side`` x ``side`` cells, MiB."""
+    """Peak memory (MiB) and CPU time of surface and orthomosaic, each on as many cells as ``side`` x ``side``."""
     reconstruction = read_reconstruction(project / "opensfm" / "reconstruction.json")
     captures, _ = read_captures(project, 3.0, _quiet)
-    few = captures[:PHOTOS]
+    few = _central(captures, reconstruction)
     images = {capture.primary.name: capture.primary.path for capture in few}
     work = project / "large-grid"
     work.mkdir(exist_ok=True)
     try:
         scratch = Scratch(work)
         coarse = build_surface(reconstruction, images, scratch=scratch)
-        extent = max(coarse.grid.width, coarse.grid.height) * coarse.grid.pixel_m
-        fine = extent / side
+        fine = coarse.grid.pixel_m * math.sqrt(coarse.grid.width * coarse.grid.height) / side
 
         def surface() -> Surface:
             return build_surface(reconstruction, images, cell_m=fine, scratch=scratch)
@@ -63,6 +67,14 @@ def grid(project: Path, side: int) -> Costs:
         return costs | {f"grid_surface_{key}": value for key, value in _cost(surface).items()}
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _central(captures: Sequence[Capture], reconstruction: Reconstruction) -> list[Capture]:
+    """Captures nearest to the middle of the block: what they cover has no long empty corners."""
+    centres = {shot.image: shot.centre[:2] for shot in reconstruction.shots}
+    middle = np.median(list(centres.values()), axis=0)
+    placed = [capture for capture in captures if capture.primary.name in centres]
+    return sorted(placed, key=lambda capture: float(np.hypot(*(centres[capture.primary.name] - middle))))[:PHOTOS]
 
 
 def _cost(work: Callable[[], object]) -> Costs:
