@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 
 from uav_workflow.domain.flight import Capture
@@ -33,7 +34,7 @@ from uav_workflow.engine.orthomosaic import MosaicFacts, render_orthomosaic
 from uav_workflow.engine.point_cloud import CloudFacts, CloudSettings, write_cloud
 from uav_workflow.engine.progress import StageProgress, StageReport, StageTime, peak_memory_mib
 from uav_workflow.engine.reconstruction_io import write_reconstruction, write_shots
-from uav_workflow.engine.scratch import Scratch, release
+from uav_workflow.engine.scratch import BLOCK_BYTES, Scratch, release
 from uav_workflow.engine.self_calibration import CalibrationSettings
 from uav_workflow.engine.sources import BandLayer
 from uav_workflow.engine.structure import Structure, StructureSettings, reconstruct
@@ -110,7 +111,8 @@ def process(
     OSError
         A file can't be written.
     """
-    return _Run(project, options, StageProgress(SHARES, progress, say), say).all()
+    with rasterio.Env(GDAL_CACHEMAX=BLOCK_BYTES):
+        return _Run(project, options, StageProgress(SHARES, progress, say), say).all()
 
 
 class _Run:
