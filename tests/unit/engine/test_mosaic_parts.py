@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,26 @@ def test_the_brightness_of_cells_is_eliminated_exactly() -> None:
     common = (design[:, :10] @ found[:10]).mean()
     assert exposure.gains[:, 0] == pytest.approx(found[:6] - common, abs=1e-6)
     assert exposure.shape[0, :, 0] == pytest.approx(found[6:10], abs=1e-6)
+
+
+def test_exposure_needs_memory_for_sightings_not_for_their_pairs() -> None:
+    """Each cell is seen by twenty photos, as where thousands overlap by 80 %."""
+    rng = np.random.default_rng(9)
+    first = rng.integers(0, 280, 5000)
+    photo = (first[:, None] + np.arange(20)).ravel().astype(np.int32)
+    cell = np.repeat(np.arange(5000, dtype=np.int32), 20)
+    values = rng.uniform(60, 150, (len(cell), 3)).astype(np.float32)
+    seen = Sightings(cell, photo, values, rng.normal(0, 0.3, (len(cell), 4)).astype(np.float32))
+    lens = np.zeros(300, np.int64)
+    # compiling is not counted
+    even_exposure(seen, lens)
+    tracemalloc.start()
+    try:
+        even_exposure(seen, lens)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 200 * len(cell)
 
 
 @pytest.mark.parametrize("step", [0.0, 6.0])
