@@ -105,10 +105,12 @@ class ProductTask(luigi.Task):
 
     def run(self) -> None:
         """Make the product in a draft and publish it."""
+        from uav_workflow.rasters.cache import bounded_cache
+
         address = self.address
         started = time.monotonic()
         logger.info("%s ...", self.kind)
-        with self.scope.store.draft(address) as draft:
+        with bounded_cache(), self.scope.store.draft(address) as draft:
             draft.parameters = _parameters(type(self), self.scope)
             draft.upstream = {kind: task.address.fingerprint for kind, task in self.requires().items()}
             draft.inputs = [

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Reconstruction
@@ -16,12 +15,12 @@ from uav_workflow.engine.mosaic_tiles import TileMaker
 from uav_workflow.engine.mosaic_writer import MosaicWriter, mosaic_files
 from uav_workflow.engine.photo_cache import LeastRecent, read_pixels
 from uav_workflow.engine.sampling import PhotoShelf, picture_reduction
-from uav_workflow.engine.scratch import BLOCK_BYTES
 from uav_workflow.engine.seam_steps import SeamSteps, seam_steps
 from uav_workflow.engine.sources import BandLayer, Source, sources_of
 from uav_workflow.engine.surface import Surface
 from uav_workflow.engine.visibility import DepthBuffer, Lookout, depth_buffer
 from uav_workflow.rasters.band_shift import BandShift, band_shifts
+from uav_workflow.rasters.cache import bounded_cache
 
 TILE = 1024
 _NEAR = 4 * TILE
@@ -107,7 +106,7 @@ def render_orthomosaic(
     shelf = PhotoShelf(cache_mib, example, picture_reduction(grid.pixel_m / lookout.reach[1]) if picture else 1)
     maker = TileMaker(sources, plan, lookout, grid, shelf, picture=picture)
     files = out, out.with_name("source_index.tif"), out.with_name("views.tif")
-    with rasterio.Env(GDAL_CACHEMAX=BLOCK_BYTES):
+    with bounded_cache():
         with mosaic_files(files, grid, names, str(example.dtype), captures) as mosaic:
             _render(maker, grid, mosaic, lambda share: report(_PLAN_SHARE + _TILES_SHARE * share))
         seams = seam_steps(files[0], files[1])

@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
 from uav_workflow.domain.flight import Capture
@@ -34,7 +33,7 @@ from uav_workflow.engine.orthomosaic import MosaicFacts, render_orthomosaic
 from uav_workflow.engine.point_cloud import CloudFacts, CloudSettings, write_cloud
 from uav_workflow.engine.progress import StageProgress, StageReport, StageTime, peak_memory_mib
 from uav_workflow.engine.reconstruction_io import write_reconstruction, write_shots
-from uav_workflow.engine.scratch import BLOCK_BYTES, Scratch, release
+from uav_workflow.engine.scratch import Scratch, release
 from uav_workflow.engine.self_calibration import CalibrationSettings
 from uav_workflow.engine.sources import BandLayer
 from uav_workflow.engine.structure import Structure, StructureSettings, reconstruct
@@ -42,6 +41,7 @@ from uav_workflow.engine.surface import Surface, SurfaceSettings, build_surface
 from uav_workflow.engine.terrain import TerrainSettings, build_terrain
 from uav_workflow.engine.views import ground_sample_distance, views_of
 from uav_workflow.findings import Finding, warning
+from uav_workflow.rasters.cache import bounded_cache
 from uav_workflow.rasters.resample import on_grid
 
 Float32 = NDArray[np.float32]
@@ -111,7 +111,7 @@ def process(
     OSError
         A file can't be written.
     """
-    with rasterio.Env(GDAL_CACHEMAX=BLOCK_BYTES):
+    with bounded_cache():
         return _Run(project, options, StageProgress(SHARES, progress, say), say).all()
 
 

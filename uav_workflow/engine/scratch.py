@@ -17,8 +17,6 @@ SMALL_BYTES = 16 << 20
 """Arrays up to this size stay in memory: a file would only cost time."""
 STRIP_CELLS = 4_000_000
 """Cells of a strip, its halo not counted."""
-BLOCK_BYTES = 64 << 20
-"""Blocks of raster files kept for being read again; GDAL alone would keep a twentieth of the machine's memory."""
 
 
 @dataclass(frozen=True, slots=True)
