@@ -249,8 +249,8 @@ def _thinned(block: Block, per_cell: int) -> Block:
 
 
 MOST_ALIKE = 7.0
-"""Higher, the focal length follows its tag (10 drew it 0.2 % further off on two simulated meadows in the sun); lower, it
-runs away on a real flight of low overlap (5 on brighton_beach, whose guard it reaches at 4)."""
+"""Higher, the focal length follows its tag (10 drew it 0.2 % further off on two simulated meadows in the sun); lower,
+it runs away on a real flight of low overlap (5 on brighton_beach, whose guard it reaches at 4)."""
 
 
 def error_model(result: AdjustmentResult, limit_px: float) -> tuple[float, float]:
