@@ -45,22 +45,24 @@ class PlotPredictors(ProductTask):
 
 
 class Biomass(ProductTask):
-    """Above-ground biomass: a model of this flight's harvests, or a published allometry."""
+    """Above-ground biomass: a model of this flight's harvests, a saved model, or a published allometry."""
 
     kind = "biomass"
+    version = 2
     sections = ("biomass", "plots")
     roles = ("flight",)
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read canopy height, and the plots to learn from."""
-        return (CanopyHeight,) if PlotPredictors.reason_not_made(scope) else (CanopyHeight, PlotPredictors)
+        """Read the maps a model may use, and the plots to learn from."""
+        maps = (CanopyHeight, Cover, Indices)
+        return maps if PlotPredictors.reason_not_made(scope) else (*maps, PlotPredictors)
 
     @classmethod
     def reason_not_made(cls, scope: Scope) -> str | None:
-        """Harvests or a named allometry are needed."""
+        """Harvests, a saved model or a named allometry are needed."""
         needed = scope.recipe.biomass.minimum_harvests
-        if scope.record.harvests >= needed or cls.allometry(scope):
+        if scope.record.harvests >= needed or scope.recipe.biomass.model or cls.allometry(scope):
             return None
         return (
             f"{scope.record.harvests} harvested plots of at least {needed} needed to fit a model, "
@@ -73,18 +75,23 @@ class Biomass(ProductTask):
         return scope.recipe.biomass.allometry or scope.record.allometry
 
     def make(self, draft: Draft) -> None:
-        """Write biomass.tif and model.json."""
+        """Write biomass.tif, and the model with its card."""
         from uav_workflow.vegetation.biomass import BiomassSettings, make_biomass
 
-        predictors = self.products().get(PlotPredictors.kind)
+        self.product(CanopyHeight.kind)
+        made = {kind: product for kind, product in self.products().items() if product.not_made is None}
+        predictors = made.pop(PlotPredictors.kind, None)
+        recipe = self.scope.recipe.biomass
         draft.note(
             make_biomass(
-                predictors.file("plot_predictors.parquet") if predictors and not predictors.not_made else None,
-                self.product(CanopyHeight.kind).file("canopy_height.tif"),
+                predictors.file("plot_predictors.parquet") if predictors else None,
+                {kind: product.file(f"{kind}.tif") for kind, product in made.items()},
                 draft.path,
                 settings=BiomassSettings(
+                    model=recipe.model,
                     allometry=self.allometry(self.scope),
-                    minimum_harvests=self.scope.recipe.biomass.minimum_harvests,
+                    rungs=tuple(recipe.models) if recipe.models is not None else None,
+                    minimum_harvests=recipe.minimum_harvests,
                     minimum_valid=self.scope.recipe.plots.minimum_valid,
                 ),
             )
@@ -95,6 +102,7 @@ class Plots(ProductTask):
     """The plot table: predictors and biomass, one row a plot, variable and method."""
 
     kind = "plots"
+    version = 2
     roles = ("flight", "plots", "observations")
 
     @classmethod
@@ -126,6 +134,7 @@ class Match(ProductTask):
     """Drone against ground on the same plots."""
 
     kind = "match"
+    version = 2
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:

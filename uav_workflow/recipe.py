@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from uav_workflow.domain.digest import fingerprint
 from uav_workflow.errors import RecipeError
@@ -121,9 +122,32 @@ class Plots(Section):
 class Biomass(Section):
     """Above-ground biomass."""
 
+    model: Path | None = None
+    """Folder of a model of `uav biomass fit`; it is applied in place of the flight's own harvests."""
+    model_sha256: str | None = None
+    """Digest of its model.json, filled in when the recipe is read: the same recipe never means two models."""
+    models: list[str] | None = Field(default=None, min_length=1)
+    """Models of the ladder that are tried on the flight's harvests; all when absent."""
     allometry: str | None = None
     """Published allometry by name; flight.yaml's when absent. Harvests of the flight win over both."""
     minimum_harvests: int = Field(default=6, ge=4)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_model(cls, document: Any) -> Any:
+        """Put the digest of a saved model beside its path."""
+        if not isinstance(document, dict) or document.get("model") is None:
+            return document
+        folder = Path(str(document["model"])).expanduser().absolute()
+        card = folder / "model.json"
+        try:
+            with card.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as exc:
+            raise ValueError(f"{card} can't be read: name a folder that `uav biomass fit` wrote ({exc})") from exc
+        if document.get("model_sha256") not in (None, digest):
+            raise ValueError(f"{card} is not the model this recipe was written with: its digest is {digest}")
+        return {**document, "model": folder, "model_sha256": digest}
 
 
 class Handover(Section):
@@ -199,4 +223,6 @@ def _apply(document: dict[str, Any], override: str) -> None:
 
 def _sentence(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
-    return f"recipe {where}: {error['msg'].lower()} (given: {error.get('input')!r})"
+    # a path in a message keeps its capitals
+    text = str(error["msg"]).removeprefix("Value error, ")
+    return f"recipe {where}: {text[:1].lower()}{text[1:]} (given: {error.get('input')!r})"

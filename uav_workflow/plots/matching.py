@@ -16,7 +16,7 @@ from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import NotMade
 from uav_workflow.findings import Finding, info
 from uav_workflow.plots.scatter import draw_scatter
-from uav_workflow.plots.table import LEAVE_ONE_OUT
+from uav_workflow.plots.table import LEFT_OUT
 from uav_workflow.statistics.agreement import Agreement
 from uav_workflow.statistics.intervals import interval_coverage
 from uav_workflow.statistics.regression import Line, deming, reduced_major_axis
@@ -45,7 +45,7 @@ class PlotMatch:
     unit: str
     plot_ids: tuple[str, ...]
     site_ids: tuple[str, ...]
-    n_leave_one_out: int
+    n_left_out: int
     """Pairs whose drone value comes from a model fitted without the plot."""
     drone: Floats
     ground: Floats
@@ -69,7 +69,7 @@ class PlotMatch:
             "method": self.method,
             "unit": self.unit,
             "n_sites": len(set(self.site_ids)),
-            "n_leave_one_out": self.n_leave_one_out,
+            "n_left_out": self.n_left_out,
             **{name: None if not math.isfinite(number) else number for name, number in numbers.items()},
         }
 
@@ -135,7 +135,7 @@ CONVENTIONS: Mapping[str, Json] = {
 
 
 def find_matches(table: Any) -> Iterator[PlotMatch]:
-    """Pairs by variable and drone method; what follows a colon in the method (leave_one_out) does not part them."""
+    """Pairs by variable and drone method; what follows a colon in the method (left_out) does not part them."""
     usable = table[table["value"].notna() & table["reason"].isna()]
     drone, ground = usable[usable["source"] == "drone"], usable[usable["source"] == "ground"]
     means = ground.groupby(["variable", "plot_id"])["value"].mean()
@@ -147,14 +147,14 @@ def find_matches(table: Any) -> Iterator[PlotMatch]:
         pairs = rows[rows["plot_id"].isin(measured.index)].sort_values("plot_id")
         if pairs.empty:
             continue
-        left_out = pairs["method"].str.endswith(f":{LEAVE_ONE_OUT}")
+        left_out = pairs["method"].str.endswith(f":{LEFT_OUT}")
         yield PlotMatch(
             variable=str(variable),
             method=str(method),
             unit=str(pairs["unit"].iloc[0]),
             plot_ids=tuple(str(plot) for plot in pairs["plot_id"]),
             site_ids=tuple(str(site) for site in pairs["site_id"]),
-            n_leave_one_out=int(left_out.sum()),
+            n_left_out=int(left_out.sum()),
             drone=pairs["value"].to_numpy(dtype=np.float64),
             ground=measured.loc[pairs["plot_id"]].to_numpy(dtype=np.float64),
             pi90_lo=pairs["pi90_lo"].to_numpy(dtype=np.float64),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,18 @@ from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.product import Made
 from uav_workflow.errors import StoreError
 from uav_workflow.plots.schema import COLUMNS, PlotFlag, method_version, to_frame, write_csv, write_parquet
-from uav_workflow.vegetation.biomass_models import BiomassModel, Prediction, load_model
+from uav_workflow.vegetation.biomass_card import load_model, read_left_out
+from uav_workflow.vegetation.biomass_models import BiomassModel, Prediction
 
-LEAVE_ONE_OUT = "leave_one_out"
+LEFT_OUT = "left_out"
 
 
 def make_plots(flight: Flight, predictors: Path, biomass: Path | None, out: Path) -> Made:
     """Write ``plots.parquet`` and ``plots.csv``: the predictors' rows and one biomass row a plot.
 
     Biomass comes from the model and the plot's own predictors, not from the map, whose cells straddle the plot's edge.
-    A plot the model was trained on gets the prediction of the model fitted without it (method
-    ``<model>:leave_one_out``): a match with its harvest is honest then.
+    A plot the model was trained on gets the prediction of a model chosen and fitted without it and its group (method
+    ``<model>:left_out``): a match with its harvest is honest then.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def make_plots(flight: Flight, predictors: Path, biomass: Path | None, out: Path
         raise StoreError(f"{predictors}: holds plots of another flight than {flight.flight_id}")
     rows: list[dict[str, object]] = []
     if biomass is not None:
-        left_out = _read_left_out(biomass / "training.csv")
+        left_out = read_left_out(biomass / "training.csv", flight.flight_id)
         rows = list(_biomass_rows(table, load_model(biomass / "model.json"), left_out))
         table = pd.concat([table, to_frame(rows, str(table.crs))], ignore_index=True)
     table = table[[*COLUMNS, "geometry"]].sort_values(["plot_id", "source", "variable"], kind="stable")
@@ -65,7 +65,8 @@ def _biomass_rows(table: Any, model: BiomassModel, left_out: Mapping[str, Predic
         own = left_out.get(str(plot_id))
         raw = own or model.predict(values)
         cut, negative = raw.cut_at_zero()
-        empty = isinstance(base["reason"], str)
+        reasons = [rows.loc[plot_id, "reason"] for rows in wide.values()]
+        reason = next((text for text in reasons if isinstance(text, str)), None)
         flag = int(base["qc_flag"])
         flag |= int(PlotFlag.EXTRAPOLATED) * bool(model.outside(values))
         flag |= int(PlotFlag.CUT_AT_ZERO) * bool(negative)
@@ -75,17 +76,18 @@ def _biomass_rows(table: Any, model: BiomassModel, left_out: Mapping[str, Predic
             "plot_id": plot_id,
             "geometry": base["geometry"],
             "variable": "agb_dry",
-            "value": None if empty else float(cut.agb_dry),
+            "value": None if reason else float(cut.agb_dry),
             "unit": "g/m2",
-            "uncertainty": None if empty else float(cut.sd),
+            "uncertainty": None if reason else float(cut.sd),
             "uncertainty_type": "sd",
-            "pi90_lo": None if empty else float(cut.pi90_lo),
-            "pi90_hi": None if empty else float(cut.pi90_hi),
-            "method": f"{model.name}:{LEAVE_ONE_OUT}" if own else model.name,
+            "pi90_lo": None if reason else float(cut.pi90_lo),
+            "pi90_hi": None if reason else float(cut.pi90_hi),
+            "method": f"{model.name}:{LEFT_OUT}" if own else model.name,
             "method_version": method_version(),
             "dt_days": gap,
             "obs_datetime_utc": day,
             "qc_flag": flag,
+            "reason": reason,
             "source_file": "model.json",
         }
 
@@ -97,21 +99,3 @@ def _harvest_dates(table: Any) -> dict[str, tuple[float | None, str | None]]:
         str(plot): (gap, day)
         for plot, gap, day in zip(rows["plot_id"], rows["dt_days"], rows["obs_datetime_utc"], strict=True)
     }
-
-
-def _read_left_out(path: Path) -> dict[str, Prediction]:
-    """Leave-one-out predictions of the training plots; none for a published allometry."""
-    import numpy as np
-
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8", newline="") as stream:
-        return {
-            row["plot_id"]: Prediction(
-                agb_dry=np.asarray(float(row["loo_g_m2"])),
-                sd=np.asarray(float(row["loo_sd_g_m2"])),
-                pi90_lo=np.asarray(float(row["loo_pi90_lo_g_m2"])),
-                pi90_hi=np.asarray(float(row["loo_pi90_hi_g_m2"])),
-            )
-            for row in csv.DictReader(stream)
-        }

@@ -24,8 +24,11 @@ from uav_workflow.plots.table import make_plots
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.rasters.writer import cog
 from uav_workflow.statistics.agreement import Agreement
+from uav_workflow.statistics.folds import single_cases
+from uav_workflow.statistics.intervals import interval_coverage
 from uav_workflow.vegetation.biomass import BiomassSettings, make_biomass
-from uav_workflow.vegetation.biomass_models import LeaveOneOut, LinearHeight
+from uav_workflow.vegetation.biomass_forms import Sample, TermForm
+from uav_workflow.vegetation.biomass_ladder import LADDER, cross_validate, fit_ladder
 
 pytestmark = pytest.mark.shared
 
@@ -87,13 +90,17 @@ def test_model_of_the_heights_from_the_rasters(
 def check_model(
     height: np.ndarray, agb: np.ndarray, *, slope: float, intercept: float, within: float, rmse: float, left_out: float
 ) -> None:
-    model = LinearHeight.fit(height, agb)
-    assert model.slope == pytest.approx(slope, abs=within)
-    assert model.intercept == pytest.approx(intercept, abs=within)
-    inside = Agreement.of(model.predict({"height_mean": height}).agb_dry, agb)
+    sample, singly = Sample(values={"height_mean": height}, agb=agb), single_cases(36)
+    model, _ = fit_ladder(sample, singly, LADDER[:1])
+    assert isinstance(model.form, TermForm)
+    assert model.form.coefficients == pytest.approx((intercept, slope), abs=within)
+    inside = Agreement.of(model.predict(sample.values).agb_dry, agb)
     assert inside.r2 == pytest.approx(0.694, abs=5e-4)
     assert inside.rmse == pytest.approx(rmse, abs=0.1)
-    assert LeaveOneOut.of(height, agb).agreement.rmse == pytest.approx(left_out, abs=0.1)
+    without, _ = cross_validate(sample, singly, LADDER[:1])
+    assert Agreement.of(without.agb_dry, agb).rmse == pytest.approx(left_out, abs=0.1)
+    held = interval_coverage(without.pi90_lo, without.pi90_hi, agb)
+    assert held.n == 36  # coverage and width are printed by `uav biomass`, no bound
 
 
 def test_polygons_of_the_geojson_carry_metres_under_a_degree_label(orca: Path) -> None:
@@ -147,17 +154,19 @@ def test_whole_chain_from_one_canopy_height(
     ]
     flight = flown(plots, observations, date(2016, 7, 25))
     make_plot_predictors(flight, {"canopy_height": canopy}, tmp_path)
-    made = make_biomass(tmp_path / "plot_predictors.parquet", canopy, tmp_path, settings=BiomassSettings())
+    settings = BiomassSettings(rungs=("linear_height",))
+    made = make_biomass(tmp_path / "plot_predictors.parquet", {"canopy_height": canopy}, tmp_path, settings=settings)
     make_plots(flight, tmp_path / "plot_predictors.parquet", tmp_path, tmp_path)
     make_match(tmp_path / "plots.parquet", tmp_path)
-    model = made.facts["model"]["parameters"]  # type: ignore[index,call-overload]
-    assert model["slope"] == pytest.approx(2863.6, abs=0.2)
-    assert model["intercept"] == pytest.approx(-174.6, abs=0.2)
+    card = made.facts["model"]
+    line = card["parameters"]["coefficients"]  # type: ignore[index,call-overload]
+    assert line["height_mean"] == pytest.approx(2863.6, abs=0.2)  # type: ignore[index,call-overload]
+    assert line["intercept"] == pytest.approx(-174.6, abs=0.2)  # type: ignore[index,call-overload]
     (match,) = json.loads((tmp_path / "match.json").read_text())["matches"]
-    assert (match["n"], match["n_leave_one_out"]) == (36, 36)
+    assert (match["n"], match["n_left_out"]) == (36, 36)
     # the table's values are cut at 0, the model's own leave-one-out figure is not
-    assert made.facts["model"]["leave_one_out"]["rmse"] == pytest.approx(398.8, abs=0.1)  # type: ignore[index,call-overload]
-    assert match["rmse"] <= 398.9
+    assert card["leave_one_out"]["rmse"] == pytest.approx(398.8, abs=0.1)  # type: ignore[index,call-overload]
+    assert match["rmse"] == pytest.approx(card[str(card["validated_by"])]["rmse"], rel=0.02)  # type: ignore[index,call-overload]
     table = gpd.read_parquet(tmp_path / "plots.parquet")
     assert (table.loc[table["variable"] == "agb_dry", "dt_days"] == 6).all()
     with Raster(tmp_path / "biomass.tif") as cells:

@@ -58,7 +58,12 @@ def field(
 def made(field: tuple[Flight, dict[str, Path]], tmp_path: Path) -> Path:
     flight, maps = field
     make_plot_predictors(flight, maps, tmp_path)
-    make_biomass(tmp_path / "plot_predictors.parquet", maps["canopy_height"], tmp_path, settings=BiomassSettings())
+    make_biomass(
+        tmp_path / "plot_predictors.parquet",
+        {"canopy_height": maps["canopy_height"]},
+        tmp_path,
+        settings=BiomassSettings(),
+    )
     make_plots(flight, tmp_path / "plot_predictors.parquet", tmp_path, tmp_path)
     return tmp_path
 
@@ -71,10 +76,10 @@ def test_training_plots_are_predicted_without_themselves(made: Path) -> None:
     rows = biomass(gpd.read_parquet(made / "plots.parquet"))
     training = pd.read_csv(made / "training.csv").set_index("plot_id")
     assert len(rows) == N + 1
-    assert (rows.loc[training.index, "method"] == "linear_height:leave_one_out").all()
+    assert (rows.loc[training.index, "method"] == "linear_height:left_out").all()
     assert (rows.drop(training.index)["method"] == "linear_height").all()
-    np.testing.assert_allclose(rows.loc[training.index, "value"], training["loo_g_m2"])
-    assert not np.allclose(training["loo_g_m2"], training["fitted_g_m2"], rtol=1e-4)
+    np.testing.assert_allclose(rows.loc[training.index, "value"], training["left_out_g_m2"])
+    assert not np.allclose(training["left_out_g_m2"], training["fitted_g_m2"], rtol=1e-4)
     assert (rows.loc[training.index, "dt_days"] == 3).all()
     assert rows.loc["P13", "uncertainty_type"] == "sd"
     assert rows.loc["P13", "pi90_lo"] < rows.loc["P13", "value"] < rows.loc["P13", "pi90_hi"]
@@ -106,14 +111,14 @@ def test_csv_has_the_same_rows_and_empty_cells(made: Path) -> None:
     assert from_wkt(rows[0]["geometry"]).equals(table.geometry.iloc[0])
 
 
-def test_match_is_the_leave_one_out_one(made: Path) -> None:
+def test_match_is_the_left_out_one(made: Path) -> None:
     result = make_match(made / "plots.parquet", made)
     card = json.loads((made / "model.json").read_text())
     document = json.loads((made / "match.json").read_text())
     by_variable = {match["variable"]: match for match in document["matches"]}
     assert set(by_variable) == {"agb_dry", "fvc_green"}
     agb = by_variable["agb_dry"]
-    assert (agb["n"], agb["n_sites"], agb["n_leave_one_out"]) == (12, 2, 12)
+    assert (agb["n"], agb["n_sites"], agb["n_left_out"]) == (12, 2, 12)
     assert agb["rmse"] == pytest.approx(card["leave_one_out"]["rmse"])
     assert agb["rmse"] > card["in_sample"]["rmse"]
     assert agb["pi90_coverage"] == pytest.approx(card["leave_one_out_interval"]["share"])
@@ -139,11 +144,11 @@ def test_allometry_is_matched_with_every_harvest(field: tuple[Flight, dict[str, 
     make_plot_predictors(flight, maps, tmp_path)
     predictors = tmp_path / "plot_predictors.parquet"
     settings = BiomassSettings(allometry="graminoid", minimum_harvests=20)
-    make_biomass(predictors, maps["canopy_height"], tmp_path, settings=settings)
+    make_biomass(predictors, {"canopy_height": maps["canopy_height"]}, tmp_path, settings=settings)
     make_plots(flight, predictors, tmp_path, tmp_path)
     make_match(tmp_path / "plots.parquet", tmp_path)
     agb = json.loads((tmp_path / "match.json").read_text())["matches"][0]
-    assert (agb["method"], agb["n"], agb["n_leave_one_out"]) == ("allometry_graminoid", 12, 0)
+    assert (agb["method"], agb["n"], agb["n_left_out"]) == ("allometry_graminoid", 12, 0)
 
 
 def test_without_biomass_or_pairs(
