@@ -57,6 +57,7 @@ class CanopyHeight(ProductTask):
     """Canopy height: surface above terrain."""
 
     kind = "canopy_height"
+    version = 2
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
@@ -68,7 +69,9 @@ class CanopyHeight(ProductTask):
         from uav_workflow.vegetation.canopy_height import make_canopy_height
 
         dsm, dtm = self.product(Dsm.kind), self.product(Dtm.kind)
-        draft.note(make_canopy_height(dsm.file("dsm.tif"), dtm.file("dtm.tif"), draft.path))
+        rmse = dsm.facts.get("rmse_z_dsm_m")
+        surveyed = float(rmse) if isinstance(rmse, int | float) else None
+        draft.note(make_canopy_height(dsm.file("dsm.tif"), dtm.file("dtm.tif"), draft.path, rmse_z_m=surveyed))
 
 
 class Cover(ProductTask):

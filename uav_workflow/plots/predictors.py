@@ -27,6 +27,7 @@ from uav_workflow.plots.schema import (
     write_parquet,
 )
 from uav_workflow.rasters.reader import Raster
+from uav_workflow.vegetation.canopy_height import DETECTION
 
 MUCH_SHADOW = 0.25
 POSITION_SHARE = 0.2
@@ -142,11 +143,15 @@ class _Reading:
         with Raster(path) as raster:
             pixel_m = raster.grid.pixel_m
         with rasterio.open(path) as dataset:
-            method = str(dataset.tags().get("method") or _METHODS.get(kind, kind))
+            tags = dataset.tags()
+        method = str(tags.get("method") or _METHODS.get(kind, kind))
+        limit = float(tags.get(DETECTION, -math.inf))
         for zone in zonal(self.plots, path):
             about, shadow = self.about[zone.plot_id], self.shadow.get(zone.plot_id)
             reason = _reason(zone, self.minimum_valid) if about["area_m2"] else NO_AREA
             flag = int(str(about["qc_flag"])) | _flags(zone, reason, shadow)
+            if zone.mean < limit:
+                flag |= int(PlotFlag.BELOW_DETECTION)
             for variable, statistic, unit in _statistics(kind, zone.band):
                 yield {
                     **about,

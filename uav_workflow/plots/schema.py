@@ -87,6 +87,8 @@ class PlotFlag(IntFlag):
     """A predictor lies outside what the model has seen."""
     CUT_AT_ZERO = 64
     """A negative prediction became 0."""
+    BELOW_DETECTION = 128
+    """A height that the surface can't tell from ground: less than twice the vertical RMSE of the check points."""
 
 
 def method_version() -> str:

@@ -14,13 +14,22 @@ from uav_workflow.rasters.resample import on_grid
 from uav_workflow.rasters.writer import cog
 
 MUCH_NEGATIVE = 0.05
+DETECTION = "detection_limit_m"
+"""Tag of canopy_height.tif, and fact of the product."""
+LIMIT_IN_RMSE = 2.0
 
 
-def make_canopy_height(dsm: Path, dtm: Path, out: Path) -> Made:
+def make_canopy_height(dsm: Path, dtm: Path, out: Path, *, rmse_z_m: float | None = None) -> Made:
     """Write ``canopy_height.tif``: DSM - DTM in metres on the DSM's grid, NaN where either has a hole.
 
     Negative heights stay: on bare ground half of the noise is negative, and cutting it would raise every mean. They
     are counted, and so are those deeper than a pixel, which noise does not explain.
+
+    Parameters
+    ----------
+    rmse_z_m : float, optional
+        Vertical RMSE of the surface at check points, metres. Twice that is the detection limit, which goes with the
+        map (tag ``detection_limit_m``): lower plants can't be told from ground. None where nothing was surveyed.
 
     Raises
     ------
@@ -32,9 +41,11 @@ def make_canopy_height(dsm: Path, dtm: Path, out: Path) -> Made:
         same_grid = terrain.grid == grid
         n = negative = deep = 0
         total = 0.0
+        limit = None if rmse_z_m is None else LIMIT_IN_RMSE * rmse_z_m
+        tags = {} if limit is None else {DETECTION: f"{limit:.4f}"}
         with (
             on_grid(dtm, grid) as resampled,
-            cog(out / "canopy_height.tif", grid, ("canopy_height",), units=("m",)) as sink,
+            cog(out / "canopy_height.tif", grid, ("canopy_height",), tags=tags, units=("m",)) as sink,
         ):
             for block in grid.blocks():
                 ground = terrain.read(block)[0] if same_grid else resampled.read(block, [1])[0]
@@ -54,8 +65,19 @@ def make_canopy_height(dsm: Path, dtm: Path, out: Path) -> Made:
         "negative_share": negative / n,
         "below_minus_one_pixel_share": deep / n,
         "terrain_resampled": not same_grid,
+        DETECTION: limit,
     }
-    return Made(findings=_findings(negative / n, deep / n, grid.pixel_m, same_grid), facts=facts)
+    findings = (*_findings(negative / n, deep / n, grid.pixel_m, same_grid), *_detection(total / n, limit))
+    return Made(findings=findings, facts=facts)
+
+
+def _detection(mean: float, limit: float | None) -> tuple[Finding, ...]:
+    """Say when the sward as a whole lies below what the surface can tell from ground."""
+    if limit is None or mean >= limit:
+        return ()
+    text = f"the mean height, {mean * 100:.1f} cm, lies below the detection limit of {limit * 100:.1f} cm"
+    hint = f"{LIMIT_IN_RMSE:g} x the vertical RMSE of the check points: take cover and index before height"
+    return (warning("heights-below-detection", "canopy_height.tif", text, hint),)
 
 
 def _findings(negative: float, deep: float, pixel_m: float, same_grid: bool) -> tuple[Finding, ...]:

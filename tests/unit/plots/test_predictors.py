@@ -196,3 +196,22 @@ def test_without_plots_or_maps(
         make_plot_predictors(flown([]), maps, tmp_path)
     with pytest.raises(NotMade, match="no map"):
         make_plot_predictors(flown(plots), {}, tmp_path)
+
+
+def test_heights_that_the_surface_can_not_tell_from_ground_are_flagged(
+    write_raster: Make, square: Make, flown: Callable[..., Flight], tmp_path: Path
+) -> None:
+    height = np.full((100, 100), 0.03)
+    height[:, 50:] = 0.3
+    maps = {
+        "canopy_height": write_raster(
+            "canopy_height.tif", {"canopy_height": height}, tags={"detection_limit_m": "0.0900"}
+        ),
+        "indices": write_raster("indices.tif", {"GLI": np.full((100, 100), 0.01)}),
+    }
+    make_plot_predictors(flown([square("low", 1, 1), square("tall", 7, 1)]), maps, tmp_path)
+    table = rows(tmp_path)
+    flags = [int(one(table, plot, "height_mean")["qc_flag"]) & PlotFlag.BELOW_DETECTION for plot in ("low", "tall")]
+    assert flags == [PlotFlag.BELOW_DETECTION, 0]
+    assert one(table, "low", "height_mean")["value"] == pytest.approx(0.03, abs=1e-6)
+    assert not int(one(table, "low", "gli_mean")["qc_flag"]) & PlotFlag.BELOW_DETECTION

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from uav_workflow.errors import NotMade
 from uav_workflow.rasters.reader import Raster
@@ -70,3 +71,16 @@ def test_no_common_pixel(write_raster: Callable[..., Path], tmp_path: Path) -> N
             write_raster("dsm.tif", {"dsm": hole}), write_raster("dtm.tif", {"dtm": slope((9, 9))}), tmp_path
         )
     assert not (tmp_path / "canopy_height.tif").exists()
+
+
+def test_heights_below_the_detection_limit_are_said(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    dsm = write_raster("dsm.tif", {"dsm": np.full((50, 50), 1.05)})
+    dtm = write_raster("dtm.tif", {"dtm": np.ones((50, 50))})
+    low = make_canopy_height(dsm, dtm, tmp_path, rmse_z_m=0.045)
+    assert low.facts["detection_limit_m"] == pytest.approx(0.09)
+    assert [finding.code for finding in low.findings] == ["heights-below-detection"]
+    with rasterio.open(tmp_path / "canopy_height.tif") as dataset:
+        assert float(dataset.tags()["detection_limit_m"]) == pytest.approx(0.09)
+    high = make_canopy_height(dsm, dtm, tmp_path, rmse_z_m=0.02)
+    assert high.findings == ()
+    assert make_canopy_height(dsm, dtm, tmp_path).facts["detection_limit_m"] is None
