@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import developer, everything, scale
+from benchmarks import biomass_intervals, developer, everything, scale
 
 
 def main() -> int:
@@ -15,9 +15,12 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command")
     developer.add_arguments(commands.add_parser("engine", help="the engine on simulated flights of small seeds"))
     scale.add_arguments(commands.add_parser("scale", help="flights of 30, 100, 300 photos; a very large grid"))
+    biomass_intervals.add_arguments(
+        commands.add_parser("intervals", help="biomass intervals on sites that were never seen, simulated plot tables")
+    )
     arguments = parser.parse_args()
-    run = {"engine": developer.run, "scale": scale.run}.get(arguments.command, everything.run)
-    return run(arguments)
+    run = {"engine": developer.run, "scale": scale.run, "intervals": biomass_intervals.run}
+    return run.get(arguments.command, everything.run)(arguments)
 
 
 if __name__ == "__main__":

@@ -89,14 +89,7 @@ def test_model_of_the_heights_from_the_rasters(
 
 
 def check_model(
-    height: np.ndarray,
-    agb: np.ndarray,
-    *,
-    slope: float,
-    intercept: float,
-    within: float,
-    inside: float,
-    left_out: float,
+    height: np.ndarray, agb: np.ndarray, *, slope: float, intercept: float, within: float, fit: float, left_out: float
 ) -> None:
     sample, singly = Sample(values={"height_mean": height}, agb=agb), single_cases(36)
     model, _ = fit_ladder(sample, singly, LADDER[:1])
