@@ -93,7 +93,11 @@ def make_biomass(predictors: Path | None, rasters: Mapping[str, Path], out: Path
         shutil.copyfile(choice.training, out / TRAINING_FILE)
     # the trees of a forest are many numbers: they stand in model.json alone
     card = {name: part for name, part in choice.card.items() if name != "parameters" or not _is_forest(part)}
-    facts: dict[str, Json] = {"model": card, "map": counts.to_json(choice.model)}
+    facts: dict[str, Json] = {
+        "model": card,
+        "map": counts.to_json(choice.model),
+        "mean_agb_dry": counts.total / counts.cells,
+    }
     return Made(findings=choice.findings + _map_findings(counts), facts=facts)
 
 

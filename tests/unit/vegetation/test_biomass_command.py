@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from uav_workflow.errors import NotMade, RecipeError, UsageError
+from uav_workflow.cli.biomass import biomass
+from uav_workflow.errors import NotMade, RecipeError, StoreError, UsageError
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.recipe import Recipe, load_recipe
+from uav_workflow.store import Address, Store
+from uav_workflow.submission.registry import FlightRecord
 from uav_workflow.vegetation.biomass import BiomassSettings, make_biomass
 from uav_workflow.vegetation.biomass_card import read_left_out
 from uav_workflow.vegetation.biomass_training import fit_model
@@ -143,3 +149,60 @@ def test_other_files_are_left_alone(tables: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"field_notes\.txt"):
         fit_model(tables, out)
     assert [path.name for path in out.iterdir()] == ["field_notes.txt"]
+
+
+def workspace_of(tables: list[Path], root: Path) -> Path:
+    """A workspace as runs leave it: records, and the current plot_predictors of every flight."""
+    for index, table in enumerate(tables):
+        record = FlightRecord(
+            flight_id=f"F{index}",
+            folder=str(root),
+            site=f"S{index}",
+            campaign=None,
+            captured=None,
+            sensor="rgb",
+            sensor_kind="rgb",
+            captures=1,
+            plots=10,
+            observations=10,
+            harvests=10,
+            allometry=None,
+            gsd_m=None,
+            inputs={},
+            findings=[],
+        )
+        (root / "flights").mkdir(parents=True, exist_ok=True)
+        (root / "flights" / f"F{index}.json").write_text(json.dumps(asdict(record)))
+        address, store = Address(owner=f"F{index}", kind="plot_predictors", fingerprint="0" * 12), Store(root)
+        with store.draft(address) as draft:
+            shutil.copyfile(table, draft.path / "plot_predictors.parquet")
+        store.point_latest(f"F{index}", [address])
+    return root
+
+
+def test_fit_and_show_on_the_command_line(tables: list[Path], tmp_path: Path) -> None:
+    first, second = workspace_of(tables[:4], tmp_path / "a"), workspace_of(tables, tmp_path / "b")
+    target = tmp_path / "model"
+    made = CliRunner().invoke(biomass, ["fit", str(first), str(second), "-o", str(target), "--json"])
+    assert made.exit_code == 0, made.output
+    card = json.loads(made.stdout)["card"]
+    assert card["n"] == 60  # a flight in two workspaces counts once
+    assert card["flights"] == [f"F{i}" for i in range(SITES)]
+    for path in (target, target / "model.json"):
+        shown = CliRunner().invoke(biomass, ["show", str(path)])
+        assert shown.exit_code == 0, shown.output
+        assert "height_cover" in shown.stdout
+        assert "leave site out" in shown.stdout
+        assert "random folds" in shown.stdout
+    as_json = json.loads(CliRunner().invoke(biomass, ["show", str(target), "--json"]).stdout)
+    assert as_json["leave_site_out"]["rmse"] == card["leave_site_out"]["rmse"]
+
+
+def test_commands_say_what_is_missing(tmp_path: Path) -> None:
+    nowhere = CliRunner().invoke(biomass, ["fit", str(tmp_path / "nowhere"), "-o", str(tmp_path / "m")])
+    assert isinstance(nowhere.exception, UsageError)
+    (tmp_path / "empty").mkdir()
+    empty = CliRunner().invoke(biomass, ["fit", str(tmp_path / "empty"), "-o", str(tmp_path / "m")])
+    assert isinstance(empty.exception, UsageError)
+    assert "run the flights first" in str(empty.exception)
+    assert isinstance(CliRunner().invoke(biomass, ["show", str(tmp_path)]).exception, StoreError)
