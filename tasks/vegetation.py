@@ -53,27 +53,6 @@ class Indices(ProductTask):
         draft.note(make_indices(source, draft.path, names=self.scope.recipe.indices.names))
 
 
-class CanopyHeight(ProductTask):
-    """Canopy height: surface above terrain."""
-
-    kind = "canopy_height"
-    version = 2
-
-    @classmethod
-    def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read surface and terrain."""
-        return (Dsm, Dtm)
-
-    def make(self, draft: Draft) -> None:
-        """Write canopy_height.tif."""
-        from uav_workflow.vegetation.canopy_height import make_canopy_height
-
-        dsm, dtm = self.product(Dsm.kind), self.product(Dtm.kind)
-        rmse = dsm.facts.get("rmse_z_dsm_m")
-        surveyed = float(rmse) if isinstance(rmse, int | float) else None
-        draft.note(make_canopy_height(dsm.file("dsm.tif"), dtm.file("dtm.tif"), draft.path, rmse_z_m=surveyed))
-
-
 class Cover(ProductTask):
     """Green vegetation cover and shadow."""
 
@@ -92,3 +71,31 @@ class Cover(ProductTask):
         source = self.product(Reflectance.kind).file("reflectance.tif")
         settings = CoverSettings(method=self.scope.recipe.cover.method)
         draft.note(make_cover(source, draft.path, settings=settings))
+
+
+class CanopyHeight(ProductTask):
+    """Canopy height: surface above terrain."""
+
+    kind = "canopy_height"
+    version = 2
+    sections = ("canopy_height",)
+
+    @classmethod
+    def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
+        """Read surface and terrain; a given terrain is brought into place by what cover calls open ground."""
+        return (Dsm, Dtm) if scope.recipe.canopy_height.terrain is None else (Dsm, Dtm, Cover)
+
+    def make(self, draft: Draft) -> None:
+        """Write canopy_height.tif."""
+        from uav_workflow.vegetation.canopy_height import make_canopy_height
+        from uav_workflow.vegetation.given_terrain import coregister
+
+        dsm = self.product(Dsm.kind)
+        rmse = dsm.facts.get("rmse_z_dsm_m")
+        surveyed = float(rmse) if isinstance(rmse, int | float) else None
+        surface, given = dsm.file("dsm.tif"), self.scope.recipe.canopy_height.terrain
+        if given is None:
+            terrain, shift = self.product(Dtm.kind).file("dtm.tif"), None
+        else:
+            terrain, shift = given, coregister(surface, given, self.product(Cover.kind).file("cover.tif"))
+        draft.note(make_canopy_height(surface, terrain, draft.path, rmse_z_m=surveyed, shift=shift))

@@ -22,6 +22,22 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _with_digest(document: Any, key: str, inside: str, hint: str) -> Any:
+    """Put the digest of a named file beside its path: the same recipe never means two files."""
+    if not isinstance(document, dict) or document.get(key) is None:
+        return document
+    path = Path(str(document[key])).expanduser().absolute()
+    file = path / inside if inside else path
+    try:
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as exc:
+        raise ValueError(f"{file} can't be read: {hint} ({exc})") from exc
+    if document.get(f"{key}_sha256") not in (None, digest):
+        raise ValueError(f"{file} is not the {key} this recipe was written with: its digest is {digest}")
+    return {**document, key: path, f"{key}_sha256": digest}
+
+
 class MarkerBeside(Section):
     """A square marker (ArUco, AprilTag) and where the panel lies beside it."""
 
@@ -113,6 +129,22 @@ class Cover(Section):
     """``auto`` takes a* where blue, green and red exist, else NDVI."""
 
 
+class CanopyHeight(Section):
+    """Canopy height: surface above terrain."""
+
+    terrain: Path | None = None
+    """Terrain model to stand on (leaf-off flight, laser scan, survey) in place of this flight's own; it is brought onto
+    the flight's open ground first, and the shift is said."""
+    terrain_sha256: str | None = None
+    """Its digest, filled in when the recipe is read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_terrain(cls, document: Any) -> Any:
+        """Put the digest of a given terrain beside its path."""
+        return _with_digest(document, "terrain", "", "name a raster of heights in metres")
+
+
 class Plots(Section):
     """Extraction on plots."""
 
@@ -136,18 +168,7 @@ class Biomass(Section):
     @classmethod
     def _name_the_model(cls, document: Any) -> Any:
         """Put the digest of a saved model beside its path."""
-        if not isinstance(document, dict) or document.get("model") is None:
-            return document
-        folder = Path(str(document["model"])).expanduser().absolute()
-        card = folder / "model.json"
-        try:
-            with card.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as exc:
-            raise ValueError(f"{card} can't be read: name a folder that `uav biomass fit` wrote ({exc})") from exc
-        if document.get("model_sha256") not in (None, digest):
-            raise ValueError(f"{card} is not the model this recipe was written with: its digest is {digest}")
-        return {**document, "model": folder, "model_sha256": digest}
+        return _with_digest(document, "model", "model.json", "name a folder that `uav biomass fit` wrote")
 
 
 class Handover(Section):
@@ -164,6 +185,7 @@ class Recipe(Section):
     acceptance: Acceptance = Acceptance()
     indices: Indices = Indices()
     cover: Cover = Cover()
+    canopy_height: CanopyHeight = CanopyHeight()
     plots: Plots = Plots()
     biomass: Biomass = Biomass()
     handover: Handover = Handover()

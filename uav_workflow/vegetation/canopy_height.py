@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import NotMade
 from uav_workflow.findings import Finding, info, warning
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.rasters.resample import on_grid
 from uav_workflow.rasters.writer import cog
+from uav_workflow.vegetation.given_terrain import TerrainShift
 
 MUCH_NEGATIVE = 0.05
 DETECTION = "detection_limit_m"
@@ -19,7 +24,9 @@ DETECTION = "detection_limit_m"
 LIMIT_IN_RMSE = 2.0
 
 
-def make_canopy_height(dsm: Path, dtm: Path, out: Path, *, rmse_z_m: float | None = None) -> Made:
+def make_canopy_height(
+    dsm: Path, dtm: Path, out: Path, *, rmse_z_m: float | None = None, shift: TerrainShift | None = None
+) -> Made:
     """Write ``canopy_height.tif``: DSM - DTM in metres on the DSM's grid, NaN where either has a hole.
 
     Negative heights stay: on bare ground half of the noise is negative, and cutting it would raise every mean. They
@@ -30,26 +37,26 @@ def make_canopy_height(dsm: Path, dtm: Path, out: Path, *, rmse_z_m: float | Non
     rmse_z_m : float, optional
         Vertical RMSE of the surface at check points, metres. Twice that is the detection limit, which goes with the
         map (tag ``detection_limit_m``): lower plants can't be told from ground. None where nothing was surveyed.
+    shift : TerrainShift, optional
+        The terrain is not this flight's: it is moved by this much (see `given_terrain.coregister`).
 
     Raises
     ------
     NotMade
         No pixel has both surface and terrain.
     """
-    with Raster(dsm) as surface, Raster(dtm) as terrain:
+    with Raster(dsm) as surface:
         grid = surface.grid
-        same_grid = terrain.grid == grid
         n = negative = deep = 0
         total = 0.0
         limit = None if rmse_z_m is None else LIMIT_IN_RMSE * rmse_z_m
         tags = {} if limit is None else {DETECTION: f"{limit:.4f}"}
         with (
-            on_grid(dtm, grid) as resampled,
+            _ground(dtm, grid, shift) as (ground, resampled),
             cog(out / "canopy_height.tif", grid, ("canopy_height",), tags=tags, units=("m",)) as sink,
         ):
             for block in grid.blocks():
-                ground = terrain.read(block)[0] if same_grid else resampled.read(block, [1])[0]
-                height = surface.read(block)[0] - ground
+                height = surface.read(block)[0] - ground(block)
                 sink.write(block, height)
                 good = height[np.isfinite(height)]
                 n += good.size
@@ -64,11 +71,43 @@ def make_canopy_height(dsm: Path, dtm: Path, out: Path, *, rmse_z_m: float | Non
         "mean_m": total / n,
         "negative_share": negative / n,
         "below_minus_one_pixel_share": deep / n,
-        "terrain_resampled": not same_grid,
+        "terrain_resampled": resampled,
+        "terrain_given": None if shift is None else shift.to_json(),
         DETECTION: limit,
     }
-    findings = (*_findings(negative / n, deep / n, grid.pixel_m, same_grid), *_detection(total / n, limit))
+    findings = (
+        *_findings(negative / n, deep / n, grid.pixel_m, resampled and shift is None),
+        *_detection(total / n, limit),
+        *_moved(dtm.name, shift),
+    )
     return Made(findings=findings, facts=facts)
+
+
+@contextmanager
+def _ground(
+    dtm: Path, grid: Grid, shift: TerrainShift | None
+) -> Iterator[tuple[Callable[[Block], NDArray[np.float32]], bool]]:
+    """Heights of the terrain on the blocks of a grid, and whether they were resampled."""
+    if shift is None:
+        with Raster(dtm) as terrain:
+            if terrain.grid == grid:
+                yield lambda block: np.asarray(terrain.read(block)[0], np.float32), False
+                return
+    place, up = (grid, 0.0) if shift is None else (shift.grid(grid), shift.up)
+    with on_grid(dtm, place) as view:
+        yield lambda block: np.asarray(view.read(block, [1])[0] + np.float32(up), np.float32), True
+
+
+def _moved(name: str, shift: TerrainShift | None) -> tuple[Finding, ...]:
+    """Say what became of a terrain the user brought."""
+    if shift is None:
+        return ()
+    text = (
+        f"heights stand on the given terrain, moved by {shift.east:+.3f} m east, {shift.north:+.3f} m north and "
+        f"{shift.up:+.3f} m up to the open ground of the flight ({shift.cells} cells, NMAD "
+        f"{shift.nmad_before:.3f} m before, {shift.nmad_after:.3f} m after)"
+    )
+    return (info("terrain-given", name, text),)
 
 
 def _detection(mean: float, limit: float | None) -> tuple[Finding, ...]:
@@ -80,7 +119,7 @@ def _detection(mean: float, limit: float | None) -> tuple[Finding, ...]:
     return (warning("heights-below-detection", "canopy_height.tif", text, hint),)
 
 
-def _findings(negative: float, deep: float, pixel_m: float, same_grid: bool) -> tuple[Finding, ...]:
+def _findings(negative: float, deep: float, pixel_m: float, resampled: bool) -> tuple[Finding, ...]:
     found = []
     text = f"{negative:.1%} of the heights are negative, {deep:.1%} by more than a pixel ({pixel_m * 100:.1f} cm)"
     if deep > MUCH_NEGATIVE:
@@ -88,6 +127,6 @@ def _findings(negative: float, deep: float, pixel_m: float, same_grid: bool) -> 
         found.append(warning("negative-heights", "canopy_height.tif", text, hint))
     elif negative > MUCH_NEGATIVE:
         found.append(info("negative-heights", "canopy_height.tif", f"{text}; kept, as noise about bare ground"))
-    if not same_grid:
+    if resampled:
         found.append(info("terrain-resampled", "dtm.tif", "not on the grid of the surface; resampled bilinearly"))
     return tuple(found)
