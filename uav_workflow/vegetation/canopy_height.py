@@ -93,9 +93,13 @@ def _ground(
             if terrain.grid == grid:
                 yield lambda block: np.asarray(terrain.read(block)[0], np.float32), False
                 return
-    place, up = (grid, 0.0) if shift is None else (shift.grid(grid), shift.up)
-    with on_grid(dtm, place) as view:
-        yield lambda block: np.asarray(view.read(block, [1])[0] + np.float32(up), np.float32), True
+    with on_grid(dtm, grid if shift is None else shift.grid(grid)) as view:
+
+        def read(block: Block) -> NDArray[np.float32]:
+            heights: NDArray[np.float32] = view.read(block, [1])[0]
+            return heights if shift is None else heights + shift.rise(grid, block)
+
+        yield read, True
 
 
 def _moved(name: str, shift: TerrainShift | None) -> tuple[Finding, ...]:
@@ -104,8 +108,8 @@ def _moved(name: str, shift: TerrainShift | None) -> tuple[Finding, ...]:
         return ()
     text = (
         f"heights stand on the given terrain, moved by {shift.east:+.3f} m east, {shift.north:+.3f} m north and "
-        f"{shift.up:+.3f} m up to the open ground of the flight ({shift.cells} cells, NMAD "
-        f"{shift.nmad_before:.3f} m before, {shift.nmad_after:.3f} m after)"
+        f"{shift.up:+.3f} m up, and bent by {shift.bend_range_m:.3f} m, to the open ground of the flight "
+        f"({shift.cells} cells, NMAD {shift.nmad_before:.3f} m before, {shift.nmad_after:.3f} m after)"
     )
     return (info("terrain-given", name, text),)
 

@@ -74,6 +74,29 @@ def test_heights_stand_on_the_given_terrain(
     assert made.facts["terrain_given"]["cells"] > 500  # type: ignore[index,call-overload,operator]
 
 
+def test_a_bent_block_is_followed_where_open_ground_lies_all_over(write_raster: Make, tmp_path: Path) -> None:
+    """Without control points a block domes by centimetres: a constant shift would leave them in the heights."""
+    draw = np.random.default_rng(5)
+    row, col = np.mgrid[:SIDE, :SIDE]
+    x, y = (col + 0.5) * PIXEL, -(row + 0.5) * PIXEL
+    dome = 0.06 * ((x - 20) / 20) ** 2 + 0.04 * ((y + 20) / 20)
+    green = (draw.uniform(size=(SIDE // 20, SIDE // 20)) < 0.7).astype(float)
+    green = np.kron(green, np.ones((20, 20)))
+    dsm = write_raster(
+        "dsm.tif", {"dsm": hills(x, y) + 0.2 * green + dome + 0.01 * draw.standard_normal(x.shape)}, PIXEL
+    )
+    survey = write_raster("survey.tif", {"band": hills(x, y)}, PIXEL)
+    cover = write_raster("cover.tif", {"fvc_green": green, "shadow": 0 * green}, PIXEL)
+    shift = coregister(dsm, survey, cover)
+    assert shift.bend_range_m == pytest.approx(0.14, abs=0.02)
+    make_canopy_height(dsm, survey, tmp_path, shift=shift)
+    with Raster(tmp_path / "canopy_height.tif") as raster:
+        error = raster.read()[0] - 0.2 * green
+    corners = [(rows, cols) for rows in (slice(0, 200), slice(600, 800)) for cols in (slice(0, 200), slice(300, 500))]
+    parts = [np.nanmean(error[corner]) for corner in corners]
+    assert np.abs(parts).max() < 0.006
+
+
 def test_on_level_ground_no_horizontal_shift_is_made_up(write_raster: Make) -> None:
     draw = np.random.default_rng(2)
     level = np.full((400, 400), 100.0)
