@@ -19,11 +19,15 @@ Float32 = NDArray[np.float32]
 LEAST_NDVI = 0.2
 LEAST_EXCESS_GREEN = 0.1
 """Difference of the two classes' means below which colour does not tell plants from ground."""
-NEAR = 0.25
-"""Part of the way from the bare class's mean to the green one's within which a cell counts as bare."""
+NEAR = 0.4
+"""Part of the way from the bare class's mean to the green one's within which a cell counts as bare.
+
+Nearer the bare class only paths and wide patches are left, and under a meadow the terrain has to bridge metres; plants on
+a cell that is two fifths green are low.
+"""
 LEAST_SHARE = 0.01
 """Least share of open ground worth using."""
-MARGIN_CELLS = 2
+MARGIN_CELLS = 1
 """Cells beside plants are left out: matching windows blur heights across the edge."""
 _SAMPLE = 4_000_000
 """Cells on which the threshold is found."""
