@@ -38,6 +38,23 @@ def test_soil_is_told_from_grass_with_a_margin(tmp_path: Path, near_infrared: bo
     assert not bare[:, 100 - MARGIN_CELLS :].any()
 
 
+def test_ground_between_low_plants_counts_and_sward_does_not(tmp_path: Path) -> None:
+    """Soil, open turf, sward: a terrain on soil alone would bridge the turf on its leaves."""
+    rng = np.random.default_rng(3)
+    red, nir = (np.full(PIXELS.shape, value, np.float32) for value in (0.17, 0.25))
+    for part, share in ((slice(130, 270), 0.45), (slice(270, 400), 1.0)):
+        ndvi = 0.19 + share * (0.83 - 0.19)
+        red[:, part], nir[:, part] = 0.21 * (1 - ndvi), 0.21 * (1 + ndvi)
+    bands = {"red": red + rng.normal(0, 0.002, red.shape), "nir": nir + rng.normal(0, 0.002, red.shape)}
+    bare = bare_ground(
+        write(tmp_path / "mosaic.tif", {name: plane.astype(np.float32) for name, plane in bands.items()}), CELLS
+    )
+    assert bare is not None
+    assert bare[5:-5, 5:60].all()
+    assert bare[5:-5, 70 : 134 - MARGIN_CELLS].mean() > 0.9
+    assert not bare[:, 136:].any()
+
+
 def test_one_colour_tells_nothing(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     bands = {"red": halves(0.17, 0.17, rng), "green": halves(0.12, 0.12, rng), "blue": halves(0.08, 0.08, rng)}
