@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tasks.product import ProductTask
 from tasks.scope import Scope
+from tasks.surfaces import Dsm, PointCloud
 from tasks.vegetation import CanopyHeight, Cover, Indices
 from uav_workflow.store import Draft
 
@@ -14,13 +15,14 @@ class PlotPredictors(ProductTask):
     """Statistics of every map on every plot, joined with the observations."""
 
     kind = "plot_predictors"
+    version = 2
     sections = ("plots",)
     roles = ("flight", "plots", "observations")
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read the maps."""
-        return (Cover, CanopyHeight, Indices)
+        """Read the maps, and the cloud with the surface it stands on."""
+        return (Cover, CanopyHeight, Indices, PointCloud, Dsm)
 
     @classmethod
     def reason_not_made(cls, scope: Scope) -> str | None:
@@ -29,17 +31,22 @@ class PlotPredictors(ProductTask):
 
     def make(self, draft: Draft) -> None:
         """Write plot_predictors.parquet."""
+        from uav_workflow.plots.cloud_metrics import CloudSource
         from uav_workflow.plots.predictors import make_plot_predictors
 
-        rasters = {
-            kind: product.file(f"{kind}.tif") for kind, product in self.products().items() if product.not_made is None
-        }
+        made = {kind: product for kind, product in self.products().items() if product.not_made is None}
+        cloud, dsm = made.pop(PointCloud.kind, None), made.pop(Dsm.kind, None)
+        rasters = {kind: product.file(f"{kind}.tif") for kind, product in made.items()}
+        canopy = rasters.get(CanopyHeight.kind)
         draft.note(
             make_plot_predictors(
                 self.read_flight(),
                 rasters,
                 draft.path,
                 minimum_valid=self.scope.recipe.plots.minimum_valid,
+                cloud=CloudSource(cloud=cloud.file("cloud.laz"), surface=dsm.file("dsm.tif"), canopy_height=canopy)
+                if cloud and dsm and canopy
+                else None,
             )
         )
 

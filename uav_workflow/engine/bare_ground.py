@@ -22,8 +22,8 @@ LEAST_EXCESS_GREEN = 0.1
 NEAR = 0.4
 """Part of the way from the bare class's mean to the green one's within which a cell counts as bare.
 
-Nearer the bare class only paths and wide patches are left, and under a meadow the terrain has to bridge metres; plants on
-a cell that is two fifths green are low.
+Nearer the bare class only paths and wide patches are left, and under a meadow the terrain has to bridge metres; plants
+on a cell that is two fifths green are low.
 """
 LEAST_SHARE = 0.01
 """Least share of open ground worth using."""

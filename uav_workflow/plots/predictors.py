@@ -14,6 +14,7 @@ from uav_workflow.domain.ground import Plot
 from uav_workflow.domain.product import Made
 from uav_workflow.errors import NotMade
 from uav_workflow.findings import Finding, info, warning
+from uav_workflow.plots.cloud_metrics import CloudSource, cloud_metrics
 from uav_workflow.plots.extraction import ZonalStatistics, in_crs, zonal
 from uav_workflow.plots.ground_rows import flight_day, flight_time, ground_rows
 from uav_workflow.plots.schema import (
@@ -48,7 +49,12 @@ STATISTICS: Mapping[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
 
 
 def make_plot_predictors(
-    flight: Flight, rasters: Mapping[str, Path], out: Path, *, minimum_valid: float = 0.75
+    flight: Flight,
+    rasters: Mapping[str, Path],
+    out: Path,
+    *,
+    minimum_valid: float = 0.75,
+    cloud: CloudSource | None = None,
 ) -> Made:
     """Write ``plot_predictors.parquet``: GeoParquet, one row a plot, variable and method (`schema.COLUMNS`).
 
@@ -61,6 +67,8 @@ def make_plot_predictors(
         With plots; observations travel along as ground rows, those without a drone counterpart too.
     rasters : mapping of kind to Path
         Maps on the flight's grid, such as cover, canopy_height, indices, reflectance.
+    cloud : CloudSource, optional
+        Point cloud; its metrics stand beside those of the height raster.
 
     Raises
     ------
@@ -76,6 +84,7 @@ def make_plot_predictors(
     about = dict(_about_plots(flight, crs))
     reading = _Reading(flight.plots, about, _shadow(flight.plots, rasters.get("cover")), minimum_valid)
     rows = [row for kind, path in rasters.items() for row in reading.rows(kind, path)]
+    rows += [] if cloud is None else list(reading.cloud_rows(cloud))
     measured, findings = ground_rows(flight, about)
     _copy_gaps(rows, measured)
     frame = to_frame([*rows, *measured], crs)
@@ -168,6 +177,37 @@ class _Reading:
                     "qc_flag": flag,
                     "reason": reason,
                     "source_file": path.name,
+                }
+
+    def cloud_rows(self, source: CloudSource) -> Iterator[dict[str, object]]:
+        """Rows of the point cloud."""
+        for one in cloud_metrics(self.plots, source):
+            about, shadow = self.about[one.plot_id], self.shadow.get(one.plot_id)
+            reason = NO_AREA if not about["area_m2"] else NO_DATA if one.points == 0 else None
+            if reason is None and one.valid_fraction < self.minimum_valid - 1e-9:
+                reason = LOW_VALID
+            flag = int(str(about["qc_flag"])) | int(PlotFlag.LOW_VALID) * (reason in (NO_DATA, LOW_VALID))
+            for variable, value, unit in (
+                *((f"height_cloud_p{percent}", height, "m") for percent, height in one.percentiles.items()),
+                ("height_cellmax_mean", one.cellmax_mean, "m"),
+                ("canopy_rugosity", one.rugosity, "m"),
+                ("canopy_volume", one.volume, "m3"),
+            ):
+                yield {
+                    **about,
+                    "source": "drone",
+                    "variable": variable,
+                    "value": value if reason is None else None,
+                    "unit": unit,
+                    "method": f"cloud_cells_{100 * one.cell_m:g}cm",
+                    "method_version": method_version(),
+                    "n_pixels": one.points,
+                    "valid_fraction": one.valid_fraction,
+                    "shadow_fraction": shadow,
+                    "gsd_m": one.cell_m,
+                    "qc_flag": flag,
+                    "reason": reason,
+                    "source_file": source.cloud.name,
                 }
 
 
