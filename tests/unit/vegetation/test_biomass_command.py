@@ -17,10 +17,11 @@ from uav_workflow.cli.biomass import biomass
 from uav_workflow.errors import NotMade, RecipeError, StoreError, UsageError
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.recipe import Recipe, load_recipe
+from uav_workflow.statistics.folds import Folds, single_cases
 from uav_workflow.store import Address, Store
 from uav_workflow.submission.registry import FlightRecord
 from uav_workflow.vegetation.biomass import BiomassSettings, make_biomass
-from uav_workflow.vegetation.biomass_card import read_left_out
+from uav_workflow.vegetation.biomass_card import _affordable, read_left_out
 from uav_workflow.vegetation.biomass_training import fit_model
 
 SITES = 6
@@ -206,3 +207,13 @@ def test_commands_say_what_is_missing(tmp_path: Path) -> None:
     assert isinstance(empty.exception, UsageError)
     assert "run the flights first" in str(empty.exception)
     assert isinstance(CliRunner().invoke(biomass, ["show", str(tmp_path)]).exception, StoreError)
+
+
+def test_many_groups_are_left_out_several_at_a_time() -> None:
+    many = Folds(scheme="leave_site_out", groups=np.arange(400) % 80, note="80 sites")
+    fewer = _affordable(many)
+    assert fewer.n_groups == 25
+    assert fewer.scheme == "leave_site_out"
+    assert fewer.note == "80 sites, in 25 groups"
+    assert _affordable(single_cases(40)).n_groups == 40
+    assert _affordable(single_cases(200)).scheme == "random_folds"
