@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import biomass_intervals, developer, everything, scale
+from benchmarks import biomass_intervals, developer, everything, radiometry, scale
 
 
 def main() -> int:
@@ -18,9 +18,15 @@ def main() -> int:
     biomass_intervals.add_arguments(
         commands.add_parser("intervals", help="biomass intervals on sites that were never seen, simulated plot tables")
     )
+    radiometry.add_arguments(commands.add_parser("radiometry", help="reflectance on simulated flights of small seeds"))
     arguments = parser.parse_args()
-    run = {"engine": developer.run, "scale": scale.run, "intervals": biomass_intervals.run}
-    return run.get(arguments.command, everything.run)(arguments)
+    runs = {
+        "engine": developer.run,
+        "intervals": biomass_intervals.run,
+        "radiometry": radiometry.run,
+        "scale": scale.run,
+    }
+    return runs.get(arguments.command, everything.run)(arguments)
 
 
 if __name__ == "__main__":

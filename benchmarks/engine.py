@@ -132,7 +132,7 @@ def _key(scenario: Scenario) -> str:
     return sha256(json.dumps(asdict(scenario.options), default=str, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _digest(*folders: str) -> str:
+def digest_of(*folders: str) -> str:
     """Of the sources in folders of the repository: the same figures can only come of the same code."""
     digest = sha256()
     for folder in folders:
@@ -142,5 +142,5 @@ def _digest(*folders: str) -> str:
 
 
 # as they were when this process began: an edit while it runs would name its flights after code that did not make them
-MADE_BY = _digest("uav_workflow/simulation", "flight_plans")
-MEASURED_BY = _digest("uav_workflow", "flight_plans", "benchmarks")
+MADE_BY = digest_of("uav_workflow/simulation", "flight_plans")
+MEASURED_BY = digest_of("uav_workflow", "flight_plans", "benchmarks")

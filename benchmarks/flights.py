@@ -44,10 +44,11 @@ def _run(folder: Path, workspace: Path) -> tuple[dict[str, Product], float]:
     started = time.monotonic()
     ended = subprocess.run([*command, "--workspace", str(workspace)], stdout=subprocess.PIPE, check=True)
     seconds = time.monotonic() - started
-    return {kind: _product(kind, row) for kind, row in json.loads(ended.stdout)["products"].items()}, seconds
+    return {kind: product_of(kind, row) for kind, row in json.loads(ended.stdout)["products"].items()}, seconds
 
 
-def _product(kind: str, row: Mapping[str, Any]) -> Product:
+def product_of(kind: str, row: Mapping[str, Any]) -> Product:
+    """Product of a kind from its row in what `uav run --json` prints."""
     path = Path(row["path"])
     manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     return Product(kind=kind, fingerprint=manifest["fingerprint"], path=path, manifest=manifest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
@@ -73,9 +73,17 @@ class PanelTable:
 
     own: Mapping[str, Spectrum]
     shipped: Mapping[str, Spectrum]
+    relative_sd: float | None = None
+    """Stated for all panels, over what tables say."""
 
     @classmethod
-    def load(cls, tables: Iterable[Path] = (), values: Mapping[str, Mapping[float, float]] | None = None) -> PanelTable:
+    def load(
+        cls,
+        tables: Iterable[Path] = (),
+        values: Mapping[str, Mapping[float, float]] | None = None,
+        *,
+        relative_sd: float | None = None,
+    ) -> PanelTable:
         """Shipped tables (``calibration/panels/*.csv``) and the user's.
 
         Parameters
@@ -103,7 +111,7 @@ class PanelTable:
         for serial, spectrum in (values or {}).items():
             rows = "".join(f"\n{serial},{nm},{albedo}" for nm, albedo in spectrum.items())
             own |= _parse(",".join(_COLUMNS) + rows, "values of the recipe")
-        return cls(own, shipped)
+        return cls(own, shipped, relative_sd)
 
     def albedo(
         self,
@@ -124,7 +132,8 @@ class PanelTable:
             Who is asked, in this order (see `PanelRule`).
         """
         asked = (self._answer(who, serial, code, centre_nm, tagged) for who in rule)
-        return next((albedo for albedo in asked if albedo is not None), None)
+        found = next((albedo for albedo in asked if albedo is not None), None)
+        return found if found is None or self.relative_sd is None else replace(found, relative_sd=self.relative_sd)
 
     def _answer(
         self, who: str, serial: str | None, code: PanelCode | None, centre_nm: float | None, tagged: float | None

@@ -7,7 +7,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from calibration.noise import band_noise
 from calibration.panel_picture import draw_panel
+from calibration.picture_facts import PictureFacts
 from calibration.picture_gates import CalibratedPicture
 from calibration.plan import CalibrationPlan
 from uav_workflow.domain.product import Json
@@ -33,6 +35,8 @@ def write_document(
         }
         for band in plan.bands
     ]
+    facts_of = PictureFacts.of(plan)
+    pictured = [image for capture in plan.panel_pictures for image in capture.images]
     document: dict[str, Json] = {
         "sensor": sensor,
         "quantity": plan.quantity,
@@ -43,8 +47,9 @@ def write_document(
         "bands": bands,
         "panel_captures": list(plan.panel_captures),
         "gates": [gate.to_json() for gate in gates],
-        "images": {row.image.name: _image(row, plan) for row in rows},
+        "images": {row.image.name: _image(row, plan, facts_of) for row in rows},
         "panels": _panels(plan, path.parent),
+        "noise_per_count": dict(band_noise(plan.panels, pictured, plan.model)),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
@@ -57,7 +62,7 @@ def _panels(plan: CalibrationPlan, out: Path) -> list[Json]:
     return [reading.to_json() | {"picture": draw_panel(reading, paths[reading.image], out)} for reading in plan.panels]
 
 
-def _image(row: CalibratedPicture, plan: CalibrationPlan) -> dict[str, Json]:
+def _image(row: CalibratedPicture, plan: CalibrationPlan, facts_of: PictureFacts) -> dict[str, Json]:
     facts: dict[str, Json] = {"band": row.image.band.name, "mean": row.mean if math.isfinite(row.mean) else None}
     if row.image.band.name in plan.model.thermal.bands:
         return facts | {"quantity": "celsius"}
@@ -67,4 +72,5 @@ def _image(row: CalibratedPicture, plan: CalibrationPlan) -> dict[str, Json]:
         "dark": row.dark,
         "exposure_s": plan.model.exposure_s(row.image),
         "gain": plan.model.gain_of(row.image),
+        **facts_of.weighing(row.image),
     }

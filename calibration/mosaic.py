@@ -1,188 +1,208 @@
-"""The reflectance product: an orthomosaic's bands by name, in wavelength order, with what they are."""
+"""The reflectance product: an orthomosaic's bands by name, in wavelength order, with what they are and how sure."""
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
-from numpy.typing import NDArray
-from rasterio.enums import ColorInterp
 
-from calibration.rgb import linearise
+from calibration.budget import BandBudget, Layer, Sight, budget_of
+from calibration.empirical_line import LINE_LIMITS, EmpiricalLine, fit_line
+from calibration.linear_mosaic import LinearMosaic
+from calibration.mosaic_bands import MosaicBands, band_key
+from calibration.mosaic_findings import line_findings, mosaic_findings
+from calibration.mosaic_sources import MosaicInputs, SourceReader
+from calibration.mosaic_tally import Tally
+from calibration.repeatability import Repeatability
+from calibration.target_reading import TargetsSeen, read_targets
 from uav_workflow.domain.flight import SensorProfile
+from uav_workflow.domain.ground import ReferenceTarget
 from uav_workflow.domain.product import Json, Made
-from uav_workflow.errors import CalibrationError, RasterError
-from uav_workflow.findings import Finding, warning
+from uav_workflow.domain.quality import Gate
 from uav_workflow.rasters.reader import Raster
-from uav_workflow.rasters.writer import cog
+from uav_workflow.rasters.writer import RasterWriter, cog
 
-_SHORT = {"r": "red", "g": "green", "b": "blue", "n": "nir", "re": "red_edge", "rededge": "red_edge", "pan": "panchro"}
-_USUAL_NM = {"blue": 475.0, "green": 560.0, "red": 660.0, "red_edge": 720.0, "nir": 840.0}
-"""For the order alone, where neither calibration nor profile knows a wavelength; never written as a fact."""
-_RGB = ("red", "green", "blue")
-
-
-def band_key(name: str) -> str:
-    """House name of a band: lower snake case (``Red edge``, ``RedEdge``, ``RE`` -> ``red_edge``)."""
-    joined = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
-    return _SHORT.get(joined.replace("_", ""), joined)
+VALUES, SD = "reflectance.tif", "reflectance_sd.tif"
+_USUAL_TANGENT = 0.2
+"""Of the angle from nadir where nobody tells which photo a pixel is from: half the way to the edge of a usual photo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Bands:
-    """Bands of an orthomosaic to copy: file name and house name, in wavelength order."""
+class _Plan:
+    """What is done with every block."""
 
-    source: tuple[str, ...]
-    names: tuple[str, ...]
-    centres_nm: tuple[float | None, ...]
-    is_rgb8: bool
+    bands: MosaicBands
+    quantity: str
+    lines: Mapping[str, EmpiricalLine]
+    budgets: tuple[BandBudget, ...]
+    """One a band; none where the result stays relative."""
 
 
-def make_reflectance(orthomosaic: Path, sensor: SensorProfile, calibration: Path | None, out: Path) -> Made:
-    """Write ``out/reflectance.tif`` from an orthomosaic.
+def make_reflectance(
+    inputs: MosaicInputs, sensor: SensorProfile, out: Path, *, targets: Sequence[ReferenceTarget] = ()
+) -> Made:
+    """Write ``out/reflectance.tif`` and, where it is reflectance, ``out/reflectance_sd.tif``.
 
     Mosaics of calibrated captures are copied band by band; 8-bit RGB is linearised. NaN where the mosaic is masked,
-    and where a calibrated value stands at its cap (the picture was saturated or glinting there).
+    and where a calibrated value stands at its cap (the picture was saturated or glinting there). With ground targets
+    every band goes through an empirical line, alone or after the calibration of captures. A line whose gates fail
+    changes nothing; where captures are relative, one band's failure leaves all of them so.
+
+    reflectance_sd.tif has two bands for each, standard uncertainties in reflectance: ``<band>_shared`` of errors that
+    neighbouring pixels have in common (panel, drift, sun sensor, block adjustment, line, differences between photos)
+    and ``<band>_pixel`` of independent noise. A pixel's own is the root of the sum of their squares; a plot's mean
+    has `budget.sd_of_mean`.
 
     Parameters
     ----------
-    orthomosaic : Path
-        Bands named by description, alpha last; or red, green, blue and alpha of 8 bits.
+    inputs : MosaicInputs
+        The orthomosaic has its bands named by description, alpha last; or is red, green, blue and alpha of 8 bits.
     sensor : SensorProfile
-    calibration : Path or None
-        The calibration.json of `calibrate_captures`; None when the captures were not calibrated.
     out : Path
         A folder.
+    targets : sequence of ReferenceTarget
+        Of known reflectance; none leaves the mosaic as the captures made it.
 
     Returns
     -------
     Made
-        Facts ``quantity``, ``bands``, ``centre_nm``, ``at_cap`` (share of the measured pixels).
+        Facts ``quantity``, ``bands``, ``centre_nm``, ``at_cap`` (share of the measured pixels), ``gates``,
+        ``uncertainty`` (parts a band, and ``typical``: of the mean pixel, relative), ``empirical_line``.
 
     Raises
     ------
     CalibrationError
         calibration.json can't be read, or a calibrated band is not in the mosaic.
     RasterError
-        The orthomosaic can't be read.
+        A raster can't be read.
     """
-    known = _read_calibration(calibration)
-    bands = _bands_of(orthomosaic, sensor, known)
-    quantity = str(known.get("quantity", "relative"))
-    cap = np.float32(known.get("cap", math.inf))
-    tags = {"quantity": quantity, "source": "sRGB, linearised" if bands.is_rgb8 else "calibrated captures"}
-    if all(centre is not None for centre in bands.centres_nm):
-        tags["centre_nm"] = ",".join(f"{centre:g}" for centre in bands.centres_nm)
-    if not known and not bands.is_rgb8:
-        tags["source"] = "orthomosaic as the node made it"
-    measured, capped = _copy(orthomosaic, bands, cap, tags, out / "reflectance.tif")
-    share = capped / max(measured + capped, 1)
-    facts: dict[str, Json] = {
-        "quantity": quantity,
-        "bands": list(bands.names),
-        "centre_nm": list(bands.centres_nm),
-        "at_cap": share,
-    }
-    return Made(findings=tuple(_findings(quantity, bands, measured, known)), facts=facts)
+    known = inputs.calibration()
+    bands = MosaicBands.of(inputs.orthomosaic, sensor, known)
+    out.mkdir(parents=True, exist_ok=True)
+    with Raster(inputs.orthomosaic) as raster:
+        mosaic = LinearMosaic(raster, bands, np.float32(known.get("cap", math.inf)))
+        seen = read_targets(targets, mosaic.grid, bands.names, mosaic.read)
+        fitted = {band: fit_line(rows) for band, rows in seen.readings.items() if rows}
+        calibrated = str(known.get("quantity", "relative"))
+        lines = _chosen(fitted, bands.names, calibrated)
+        quantity = "reflectance" if lines else calibrated
+        repeated = inputs.repeatability(known, mosaic.rough_at) if quantity == "reflectance" else {}
+        budgets = _budgets(inputs, known, bands.names, lines, repeated) if quantity == "reflectance" else ()
+        plan = _Plan(bands=bands, quantity=quantity, lines=lines, budgets=budgets)
+        tally = _write(mosaic, inputs, plan, _tags(plan, known), out)
+    gates = [gate for line in fitted.values() for gate in line.gates()]
+    gates += _extrapolated(lines, tally)
+    findings = mosaic_findings(quantity, is_rgb8=bands.is_rgb8, measured=tally.measured, calibrated=bool(known))
+    said = (*findings, *seen.findings, *line_findings(fitted, lines, gates))
+    return Made(findings=said, facts=_facts(plan, fitted, gates, tally, seen))
 
 
-def _copy(source: Path, bands: _Bands, cap: np.float32, tags: dict[str, str], target: Path) -> tuple[int, int]:
-    """Write the bands block by block; how many values were measured, and how many stood at the cap."""
-    measured = capped = 0
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        Raster(source) as mosaic,
-        cog(target, mosaic.grid, bands.names, tags=tags, units=["1"] * len(bands.names)) as writer,
-    ):
-        for block in mosaic.grid.blocks():
-            values = mosaic.read(block, bands.source)
-            if bands.is_rgb8:
-                values = _linear(values)
-            else:
-                at_cap = values >= cap
-                capped += int(np.count_nonzero(at_cap))
-                values[at_cap] = np.nan
-            measured += int(np.count_nonzero(np.isfinite(values)))
-            writer.write(block, values)
-    return measured, capped
+def _chosen(fitted: Mapping[str, EmpiricalLine], names: Sequence[str], calibrated: str) -> Mapping[str, EmpiricalLine]:
+    """Lines that are applied: one mosaic is never reflectance in one band and something else in the next."""
+    usable = {band: line for band, line in fitted.items() if line.usable}
+    return usable if calibrated == "reflectance" or len(usable) == len(names) else {}
 
 
-def _linear(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    missing = ~np.isfinite(values)
-    linear = linearise(np.where(missing, 0, values).astype(np.uint8))
-    linear[missing] = np.nan
-    return linear
-
-
-def _read_calibration(path: Path | None) -> Mapping[str, Any]:
-    if path is None:
-        return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        document["bands"], document["quantity"], document["cap"]
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise CalibrationError(f"{path}: not a calibration.json ({exc!r}); calibrate the captures again") from exc
-    found: Mapping[str, Any] = document
-    return found
-
-
-def _bands_of(path: Path, sensor: SensorProfile, known: Mapping[str, Any]) -> _Bands:
-    names, is_byte = _named_bands(path)
-    keys = {band_key(name): name for name in names}
-    is_rgb8 = not known and is_byte and set(_RGB) <= set(keys)
-    wanted = [band_key(band["band"]) for band in known.get("bands", ())] or list(_RGB if is_rgb8 else keys)
-    missing = [key for key in wanted if key not in keys]
-    if missing:
-        raise CalibrationError(
-            f"{path}: the orthomosaic lacks band {', '.join(missing)}; it has {', '.join(names)}. The node left it out "
-            "or lost its name"
+def _budgets(
+    inputs: MosaicInputs,
+    known: Mapping[str, Any],
+    names: Sequence[str],
+    lines: Mapping[str, EmpiricalLine],
+    repeated: Mapping[str, Repeatability],
+) -> tuple[BandBudget, ...]:
+    of_band = {band_key(row["band"]): row for row in known.get("bands", ())}
+    repeated = {band_key(band): found for band, found in repeated.items()}
+    noise = {band_key(band): value for band, value in (known.get("noise_per_count") or {}).items()}
+    sources = inputs.sources()
+    return tuple(
+        budget_of(
+            name,
+            of_band.get(name, {}),
+            sources.photos(known, str(of_band[name]["band"]) if name in of_band else name),
+            noise_per_count=float(noise.get(name, math.nan)),
+            repeated=repeated.get(name) or repeated.get("rgb"),
+            line=lines.get(name),
         )
-    centres: dict[str, float | None] = {band_key(band.name): band.centre_nm for band in sensor.bands}
-    centres |= {band_key(band["band"]): band["centre_nm"] for band in known.get("bands", ())}
-    wanted.sort(key=lambda key: centres.get(key) or _USUAL_NM.get(key, math.inf))
-    return _Bands(
-        source=tuple(keys[key] for key in wanted),
-        names=tuple(wanted),
-        centres_nm=tuple(centres.get(key) for key in wanted),
-        is_rgb8=is_rgb8,
+        for name in names
     )
 
 
-def _named_bands(path: Path) -> tuple[list[str], bool]:
-    """Names of the bands as `Raster` knows them, alpha left out, and whether they are bytes."""
-    try:
-        with rasterio.open(path) as dataset:
-            names = [text or f"band{index}" for index, text in enumerate(dataset.descriptions, start=1)]
-            kinds = list(dataset.colorinterp)
-            is_byte = set(dataset.dtypes) == {"uint8"}
-    except rasterio.errors.RasterioIOError as exc:
-        raise RasterError(f"{path}: can't be read as a raster ({exc})") from exc
-    kept = [
-        name
-        for name, kind in zip(names, kinds, strict=True)
-        if kind is not ColorInterp.alpha and name.lower() != "alpha"
-    ]
-    return kept, is_byte
+def _write(mosaic: LinearMosaic, inputs: MosaicInputs, plan: _Plan, tags: dict[str, str], out: Path) -> Tally:
+    """Write both rasters block by block, and count."""
+    sources, names = inputs.sources(), plan.bands.names
+    tally = Tally.empty(len(names))
+    with ExitStack() as stack:
+        numbers = None if sources.path is None else stack.enter_context(Raster(sources.path))
+        reader = SourceReader(raster=numbers, places=inputs.source_places(), usual=_USUAL_TANGENT)
+        units = ["1"] * len(names)
+        values_to = stack.enter_context(cog(out / VALUES, mosaic.grid, names, tags=tags, units=units))
+        sd_to: RasterWriter | None = None
+        if plan.budgets:
+            layers = [f"{name}_{kind}" for name in names for kind in ("shared", "pixel")]
+            said = {"quantity": "standard uncertainty of reflectance", "values": VALUES}
+            sd_to = stack.enter_context(cog(out / SD, mosaic.grid, layers, tags=said, units=["1"] * len(layers)))
+        for block in mosaic.grid.blocks():
+            signal, saturated = mosaic.read(block)
+            tally.count(signal, saturated, [plan.lines.get(name) for name in names])
+            values = np.stack([_value(plan, name, signal[index]) for index, name in enumerate(names)])
+            values_to.write(block, values)
+            if sd_to is not None:
+                source, direction = reader.read(mosaic.grid, block)
+                sight = Sight(source=source, direction=direction, roughness=mosaic.roughness(block))
+                layers_of = [
+                    np.stack([each.shared(signal[k], sight), each.pixel(signal[k], source)]) for k, each in _each(plan)
+                ]
+                sd_to.write(block, np.concatenate(layers_of))
+                tally.weigh(values, np.stack([shared for shared, _ in layers_of]))
+    return tally
 
 
-def _findings(quantity: str, bands: _Bands, measured: int, known: Mapping[str, Any]) -> Sequence[Finding]:
-    found = []
-    if measured == 0:
-        found.append(warning("reflectance-empty", "reflectance.tif", "the orthomosaic has no measured pixel"))
-    if bands.is_rgb8:
-        what = "RGB photos carry no radiometric calibration: values are relative linear light, not reflectance"
-        found.append(warning("reflectance-relative", "reflectance.tif", what, "lay out targets of known reflectance"))
-    elif not known:
-        what = "captures were not calibrated: values are what the node made of the camera's numbers"
-        found.append(warning("reflectance-relative", "reflectance.tif", what, "let the recipe calibrate captures"))
-    elif quantity == "relative":
-        what = "nothing tied the captures to a panel: values are relative"
-        found.append(warning("reflectance-relative", "reflectance.tif", what, "photograph a panel before and after"))
-    return found
+def _each(plan: _Plan) -> list[tuple[int, BandBudget]]:
+    return list(enumerate(plan.budgets))
+
+
+def _value(plan: _Plan, name: str, signal: Layer) -> Layer:
+    line = plan.lines.get(name)
+    return signal if line is None else line.apply(signal)
+
+
+def _extrapolated(lines: Mapping[str, EmpiricalLine], tally: Tally) -> list[Gate]:
+    warn, fail = LINE_LIMITS["target-extrapolated"]
+    return [Gate.at_most(f"target-extrapolated[{band}]", tally.beyond(band), warn, fail) for band in lines]
+
+
+def _tags(plan: _Plan, known: Mapping[str, Any]) -> dict[str, str]:
+    source = "sRGB, linearised" if plan.bands.is_rgb8 else "calibrated captures"
+    if not known and not plan.bands.is_rgb8:
+        source = "orthomosaic as the node made it"
+    if plan.lines:
+        source += "; empirical line on ground targets"
+    tags = {"quantity": plan.quantity, "source": source}
+    if all(centre is not None for centre in plan.bands.centres_nm):
+        tags["centre_nm"] = ",".join(f"{centre:g}" for centre in plan.bands.centres_nm)
+    return tags
+
+
+def _facts(
+    plan: _Plan, fitted: Mapping[str, EmpiricalLine], gates: Sequence[Gate], tally: Tally, seen: TargetsSeen
+) -> dict[str, Json]:
+    facts: dict[str, Json] = {
+        "quantity": plan.quantity,
+        "bands": list(plan.bands.names),
+        "centre_nm": list(plan.bands.centres_nm),
+        "at_cap": tally.at_cap if not plan.bands.is_rgb8 else 0.0,
+        "gates": [gate.to_json() for gate in gates],
+    }
+    if plan.budgets:
+        facts["uncertainty"] = [budget.to_json() | {"typical": tally.typical(index)} for index, budget in _each(plan)]
+    if fitted:
+        facts["empirical_line"] = [
+            line.to_json() | {"applied": band in plan.lines, "targets_read": [r.target_id for r in seen.readings[band]]}
+            for band, line in fitted.items()
+        ]
+    return facts

@@ -25,6 +25,8 @@ class CalibrationSettings:
         The user's own tables (serial, centre_nm, albedo, relative_sd); they come before everything else.
     panels : mapping
         The same as serial to wavelength (nm) to reflectance.
+    panel_relative_sd : float or None
+        Relative standard uncertainty of every panel's reflectance; its table's, else 5 %, when absent.
     panel_markers : tuple of PanelMarker
         Markers beside the user's panels, over the shipped ones.
     panel_places : mapping
@@ -47,6 +49,7 @@ class CalibrationSettings:
 
     panel_tables: tuple[Path, ...] = ()
     panels: Mapping[str, Mapping[float, float]] = field(default_factory=dict)
+    panel_relative_sd: float | None = None
     panel_markers: tuple[PanelMarker, ...] = ()
     panel_places: Mapping[str, PanelPlace] = field(default_factory=dict)
     use_panels: bool = True
@@ -67,7 +70,7 @@ class CalibrationSettings:
         CalibrationError
             A table can't be read or holds an impossible value.
         """
-        table = PanelTable.load(self.panel_tables, self.panels)
+        table = PanelTable.load(self.panel_tables, self.panels, relative_sd=self.panel_relative_sd)
         return PanelSearch(table=table, markers=(*self.panel_markers, *shipped_markers()), places=self.panel_places)
 
     @classmethod
@@ -88,6 +91,7 @@ class CalibrationSettings:
         """
         chosen: dict[str, object] = {
             "panels": recipe.panels,
+            "panel_relative_sd": recipe.panel_relative_sd,
             "panel_markers": tuple(_marker(row) for row in recipe.panel_markers),
             "panel_places": {
                 image: PanelPlace(serial=place.serial, corners=tuple(place.corners))

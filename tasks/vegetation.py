@@ -5,33 +5,43 @@ from __future__ import annotations
 from tasks.captures import CalibratedCaptures
 from tasks.product import ProductTask
 from tasks.scope import Scope
-from tasks.surfaces import Dsm, Dtm, Orthomosaic
+from tasks.surfaces import Dsm, Dtm, Orthomosaic, Reconstruction
 from uav_workflow.store import Draft
 
 
 class Reflectance(ProductTask):
-    """Reflectance mosaic; relative for RGB."""
+    """Reflectance mosaic with its uncertainty; relative for RGB without ground targets."""
 
     kind = "reflectance"
+    version = 2
+    sections = ("reflectance",)
+    roles = ("targets",)
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read the mosaic, and what calibration said of its captures."""
-        return (Orthomosaic,) if CalibratedCaptures.reason_not_made(scope) else (Orthomosaic, CalibratedCaptures)
+        """Read the mosaic; of calibrated captures, where they overlap, what calibration said of them too."""
+        own = () if CalibratedCaptures.reason_not_made(scope) else (CalibratedCaptures,)
+        return (Orthomosaic, Reconstruction, Dsm, *own)
 
     def make(self, draft: Draft) -> None:
-        """Write reflectance.tif."""
+        """Write reflectance.tif and reflectance_sd.tif."""
         from calibration.mosaic import make_reflectance
+        from calibration.mosaic_sources import MosaicInputs
 
-        calibrated = self.products().get(CalibratedCaptures.kind)
-        draft.note(
-            make_reflectance(
-                self.product(Orthomosaic.kind).file("orthomosaic.tif"),
-                self.read_flight().sensor,
-                calibrated.file("calibration.json") if calibrated else None,
-                draft.path,
-            )
+        flight = self.read_flight()
+        there = {kind: product for kind, product in self.products().items() if product.not_made is None}
+        files = {Reconstruction.kind: "reconstruction.json", Dsm.kind: "dsm.tif"}
+        found = {kind: there[kind].file(name) for kind, name in files.items() if kind in there}
+        captures = there.get(CalibratedCaptures.kind)
+        inputs = MosaicInputs(
+            orthomosaic=self.product(Orthomosaic.kind).file("orthomosaic.tif"),
+            captures=captures.path if captures else None,
+            reconstruction=found.get(Reconstruction.kind),
+            surface=found.get(Dsm.kind),
+            photos={image.name: image.path for c in flight.captures for image in c.images if image.band.name == "RGB"},
         )
+        use = self.scope.recipe.reflectance.empirical_line == "auto"
+        draft.note(make_reflectance(inputs, flight.sensor, draft.path, targets=flight.targets if use else ()))
 
 
 class Indices(ProductTask):

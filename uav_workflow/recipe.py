@@ -71,6 +71,8 @@ class Calibration(Section):
     """``auto`` calibrates multispectral captures; RGB stays relative."""
     panels: dict[str, dict[float, Annotated[float, Field(gt=0, le=1)]]] = Field(default_factory=dict)
     """Reflectance from your panels' cards: serial to wavelength in nm to reflectance."""
+    panel_relative_sd: float | None = Field(default=None, gt=0, lt=1)
+    """Relative standard uncertainty of the panels, as on a certificate; that of their tables, else 0.05 when absent."""
     panel_markers: list[MarkerBeside] = Field(default_factory=list)
     """Markers beside your panels; they come before those shipped."""
     panel_places: dict[str, PlaceInPicture] = Field(default_factory=dict)
@@ -86,6 +88,13 @@ class Calibration(Section):
     limits: dict[str, list[float]] = Field(default_factory=dict)
     """Bounds of quality gates by name: [warning, failure], or [lower failure, lower warning, upper warning, upper
     failure] of gates with two sides."""
+
+
+class Reflectance(Section):
+    """Reflectance of the mosaic, after the node."""
+
+    empirical_line: Literal["auto", "off"] = "auto"
+    """``auto``: by ground targets where the folder has any, alone or after the calibration of captures."""
 
 
 class Photogrammetry(Section):
@@ -182,6 +191,7 @@ class Recipe(Section):
 
     calibration: Calibration = Calibration()
     photogrammetry: Photogrammetry = Photogrammetry()
+    reflectance: Reflectance = Reflectance()
     acceptance: Acceptance = Acceptance()
     indices: Indices = Indices()
     cover: Cover = Cover()

@@ -35,6 +35,9 @@ def simulate(
     control_points: Annotated[
         int, typer.Option(min=0, help="Surveyed points in gcp_list.txt, every third a check.")
     ] = 0,
+    targets: Annotated[
+        int, typer.Option(min=0, help="Grey targets of known reflectance on the ground; they need --plots 0.")
+    ] = 0,
     ppk: Annotated[bool, typer.Option(help="Write post-processed positions of 2 and 4 cm to geo.txt.")] = False,
     altitude_drift: Annotated[float, typer.Option(help="Drift of the tagged altitude over the flight, m.")] = 0.0,
     as_json: JsonFlag = False,
@@ -59,6 +62,7 @@ def simulate(
         harvested=round(0.6 * laid) if harvested is None else harvested,
         image_size=_size(size),
         control_points=control_points,
+        targets=targets,
         ppk=ppk,
         altitude_drift_m=altitude_drift,
     )

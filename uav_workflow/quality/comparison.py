@@ -11,20 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.product import Product
 from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.quality.heights import surface_figures
 from uav_workflow.quality.placement import Placement, centres_of
-from uav_workflow.quality.similarity import Similarity
+from uav_workflow.quality.reflectance import BLOCK_M, Mosaic, block_means
 from uav_workflow.quality.truth import Truth
 from uav_workflow.rasters.reader import Raster
 
 FloatArray = NDArray[np.float64]
 
-BLOCK_M = 0.5
-SHADOWLESS = 0.02
-VIEWS = 3
 LEAST_PLOTS = 0.9
 """Share of the plots that must have a value."""
 
@@ -89,7 +85,7 @@ def compare(flight_folder: Path, products: Mapping[str, Product]) -> list[Row]:
     checks: dict[str, Callable[[Product], list[Row]]] = {
         "orthomosaic": lambda product: [_covered(product, centres)],
         "dsm": lambda product: [_dsm_spread(product, placement)],
-        "reflectance": lambda product: _reflectance_error(Mosaic.of(products), truth, placement.similarity),
+        "reflectance": lambda product: _reflectance_error(product, Mosaic.of(products), placement),
         "plots": lambda product: _plot_errors(product, truth),
         "biomass": _biomass_error,
     }
@@ -143,70 +139,15 @@ def _dsm_spread(dsm: Product, placement: Placement) -> Row:
     return Row(kind="dsm", what="DSM on open ground, NMAD", value=value, bound=1.0, unit="GSD")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mosaic:
-    """A reflectance mosaic with the rasters that say where its pixels lie and how often they were seen."""
-
-    reflectance: Product
-    views: Path
-    dsm: Path
-
-    @classmethod
-    def of(cls, products: Mapping[str, Product]) -> Mosaic:
-        """Put it together from a run's products."""
-        return cls(
-            reflectance=products["reflectance"],
-            views=products["orthomosaic"].file("views.tif"),
-            dsm=products["dsm"].file("dsm.tif"),
-        )
-
-
-def _reflectance_error(mosaic: Mosaic, truth: Truth, similarity: Similarity) -> list[Row]:
+def _reflectance_error(reflectance: Product, mosaic: Mosaic, placement: Placement) -> list[Row]:
     """RMSE of block means, worst band; blocks without shadow, seen wholly and by three photos or more."""
-    if mosaic.reflectance.facts.get("quantity") != "reflectance":
+    if reflectance.facts.get("quantity") != "reflectance":
         return []
-    surface, true = truth.raster("reflectance")
-    _, cover = truth.raster("cover")
-    factor = round(BLOCK_M / surface.grid.pixel_m)
-    wanted, shadow = _block_mean(true, factor), _block_mean(cover[2:3], factor)[0]
-    made, full = _mean_by_block(mosaic, surface, similarity, factor)
-    good = full & (shadow < SHADOWLESS)
-    errors = {}
-    for index, band in enumerate(surface.bands):
-        name = band.lower().replace(" ", "_")
-        difference = made[name][good] - wanted[index][good]
-        errors[name] = float(np.sqrt(np.mean(difference**2))) if good.any() else float("nan")
+    blocks = block_means(mosaic, placement.truth, placement.similarity)
+    errors = {band: blocks.rmse(index) for index, band in enumerate(blocks.bands)}
     worst = max(errors, key=lambda name: errors[name])
-    what = f"reflectance on 0.5 m blocks, RMSE of {worst}"
+    what = f"reflectance on {BLOCK_M:g} m blocks, RMSE of {worst}"
     return [Row(kind="reflectance", what=what, value=errors[worst], bound=0.03, unit="1")]
-
-
-def _mean_by_block(
-    mosaic: Mosaic, truth: Raster, similarity: Similarity, factor: int
-) -> tuple[dict[str, FloatArray], NDArray[np.bool_]]:
-    """Mean of each band in the truth's blocks, and the blocks whose pixels are all there."""
-    rows, columns = truth.grid.height // factor, truth.grid.width // factor
-    with (
-        Raster(mosaic.reflectance.file("reflectance.tif")) as raster,
-        Raster(mosaic.views) as views,
-        Raster(mosaic.dsm) as dsm,
-    ):
-        sums, counts = np.zeros((len(raster.bands), rows * columns)), np.zeros(rows * columns)
-        for block in raster.grid.blocks():
-            values, height = raster.read(block), dsm.read(block)[0]
-            valid = np.isfinite(values).all(axis=0) & np.isfinite(height) & (views.read(block)[0] >= VIEWS)
-            points = _points(raster.grid.window(block), valid, height)
-            row, col, inside = _cells(truth, similarity.apply(points))
-            row, col = row // factor, col // factor
-            inside &= (row < rows) & (col < columns)
-            index = (row * columns + col)[inside]
-            counts += np.bincount(index, minlength=counts.size)
-            for band in range(len(sums)):
-                sums[band] += np.bincount(index, weights=values[band][valid][inside], minlength=counts.size)
-        names, pixel = raster.bands, raster.grid.pixel_m
-    means = (sums / np.maximum(counts, 1)).reshape(len(names), rows, columns)
-    full = (counts > 0.9 * (BLOCK_M / pixel) ** 2).reshape(rows, columns)
-    return dict(zip(names, means, strict=True)), full
 
 
 def _plot_errors(plots: Product, truth: Truth) -> list[Row]:
@@ -242,27 +183,3 @@ def _biomass_error(biomass: Product) -> list[Row]:
     value = card.get("leave_one_out", {}).get("rrmse_percent")
     number = float(value) if isinstance(value, int | float) else float("nan")
     return [Row(kind="biomass", what="biomass, leave-one-out rRMSE", value=number, bound=40.0, unit="%")]
-
-
-def _points(grid: Grid, wanted: NDArray[np.bool_], height: NDArray[np.float32]) -> FloatArray:
-    """Centres of the wanted cells with their heights, (n, 3)."""
-    y, x = np.nonzero(wanted)
-    east = grid.x_min + (x + 0.5) * grid.pixel_m
-    north = grid.y_max - (y + 0.5) * grid.pixel_m
-    return np.stack([east, north, height[y, x].astype(float)], axis=1)
-
-
-def _cells(raster: Raster, points: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Row and column of points, and which of them lie inside."""
-    grid = raster.grid
-    col = np.floor((points[:, 0] - grid.x_min) / grid.pixel_m).astype(np.int64)
-    row = np.floor((grid.y_max - points[:, 1]) / grid.pixel_m).astype(np.int64)
-    inside = (row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)
-    return row, col, inside
-
-
-def _block_mean(values: NDArray[np.float32], factor: int) -> FloatArray:
-    bands, rows, columns = values.shape
-    trimmed = values[:, : rows // factor * factor, : columns // factor * factor]
-    blocks = trimmed.reshape(bands, rows // factor, factor, columns // factor, factor)
-    return np.asarray(blocks.mean(axis=(2, 4)), float)

@@ -29,6 +29,7 @@ from uav_workflow.simulation.ppk import write_positions
 from uav_workflow.simulation.scene import LANDSCAPES, Scene, make_scene
 from uav_workflow.simulation.sensors import Sensor, make_sensor
 from uav_workflow.simulation.survey import Survey, seen_bounds
+from uav_workflow.simulation.targets import lay_targets, write_targets
 from uav_workflow.simulation.truth import CELL_M, SceneTruth, measure_scene, write_rasters
 
 Progress = Callable[[float, str], None]
@@ -77,6 +78,7 @@ def simulate(out: Path, options: SimulationOptions, progress: Progress | None = 
         options.workers,
         lambda share: tell(0.30 * share, "painting the scene"),
     )
+    targets = lay_targets(scene, options.targets, _within(options, sensor.survey)) if options.targets else []
     painted = time.process_time()
     shots = sensor.photograph(out, scene, lambda share: tell(0.30 + 0.50 * share, "taking photos"))
     taken = time.process_time()
@@ -86,6 +88,8 @@ def simulate(out: Path, options: SimulationOptions, progress: Progress | None = 
     write_rasters(out / "truth", scene, truth, sensor.survey.site)
     write_poses(out / "truth" / "poses.json", sensor.survey, sensor, shots)
     _write_irradiance(out / "truth" / "irradiance.csv", sensor.survey)
+    if targets:
+        write_targets(out, targets, sensor.survey.site, sensor.measures, options.scene)
     if options.ppk:
         write_positions(out / "geo.txt", sensor.survey.site, shots, options.seed)
     if options.control_points:

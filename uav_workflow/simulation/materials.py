@@ -64,8 +64,16 @@ MATERIALS = (
     Material("white flower", Cover.FLOWER, (0.420, 0.480, 0.500, 0.560, 0.540), 900.0),
     Material("roof tile", Cover.STONE, (0.075, 0.100, 0.200, 0.300, 0.260)),
     Material("roof sheet", Cover.STONE, (0.150, 0.160, 0.165, 0.190, 0.180)),
+    Material("dark target", Cover.STONE, (0.032, 0.031, 0.031, 0.030, 0.030)),
+    Material("pale target", Cover.STONE, (0.292, 0.296, 0.298, 0.302, 0.300)),
+    Material("grey target", Cover.STONE, (0.118, 0.119, 0.120, 0.121, 0.120)),
+    Material("dim target", Cover.STONE, (0.068, 0.067, 0.067, 0.066, 0.066)),
+    Material("light target", Cover.STONE, (0.197, 0.199, 0.200, 0.203, 0.202)),
 )
 """Spectra drawn by hand after the usual shape of alpine soils and leaves; no library is copied."""
+
+TARGETS = ("dark target", "pale target", "grey target", "dim target", "light target")
+"""Materials of reference targets as they are laid: two bracket the meadow, the others lie between."""
 
 INDEX = {material.name: index for index, material in enumerate(MATERIALS)}
 

@@ -43,6 +43,9 @@ class SimulationOptions:
         Metres around the site's centre in which plots lie; the block of camera positions when absent.
     control_points, check_every : int
         Surveyed points written to gcp_list.txt, and which of them are check points: every third.
+    targets : int
+        Grey targets of known reflectance laid on the meadow and written to reference_targets.csv; not together with
+        plots, which know nothing of them.
     ppk : bool
         Write post-processed positions (2 cm horizontally, 4 cm vertically) to geo.txt.
     gps_noise_m : (horizontal, vertical) or None
@@ -68,6 +71,7 @@ class SimulationOptions:
     plots_within: tuple[float, float] | None = None
     control_points: int = 0
     check_every: int = 3
+    targets: int = 0
     ppk: bool = False
     gps_noise_m: tuple[float, float] | None = None
     altitude_drift_m: float = 0.0
@@ -85,6 +89,8 @@ class SimulationOptions:
             raise UsageError(f"no scene '{self.landscape}'; there are {', '.join(SCENERIES)}")
         if self.plots and self.landscape != "meadow":
             raise UsageError("ground plots are laid on the meadow alone; ask for no plots on another scene")
+        if self.plots and self.targets:
+            raise UsageError("plots and reference targets don't go together; ask for no plots")
         if not 0.2 <= self.gsd_cm <= 20:
             raise UsageError(f"GSD {self.gsd_cm:g} cm is outside what the scene can show (0.2 - 20 cm)")
         if self.captures < 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +51,11 @@ class RgbFlight:
     def reference(self) -> BandCamera:
         """Camera in whose photos ground points are marked."""
         return self.bands[0]
+
+    @property
+    def measures(self) -> Sequence[str]:
+        """Bands."""
+        return ("Red", "Green", "Blue")
 
     def photograph(self, out: Path, scene: Scene, progress: Callable[[float], None]) -> list[tuple[str, Shot]]:
         """Take and write every photo."""

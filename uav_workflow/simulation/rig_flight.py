@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,6 +92,11 @@ class RigFlight:
     def reference(self) -> BandCamera:
         """Camera in whose photos ground points are marked."""
         return self.bands[REFERENCE]
+
+    @property
+    def measures(self) -> Sequence[str]:
+        """Bands."""
+        return BANDS
 
     def photograph(self, out: Path, scene: Scene, progress: Callable[[float], None]) -> list[tuple[str, Shot]]:
         """Take and write every photo of survey and panels, and truth/panels.csv."""

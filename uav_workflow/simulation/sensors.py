@@ -32,6 +32,10 @@ class Sensor(Protocol):
     def channels(self) -> int:
         """Bands a camera takes at once."""
 
+    @property
+    def measures(self) -> Sequence[str]:
+        """Names of the bands in which its photos show reflectance."""
+
     def photograph(self, out: Path, scene: Scene, progress: Callable[[float], None]) -> list[tuple[str, Shot]]:
         """Take and write every photo; returns (path below ``out``, true pose) of the survey's images."""
 

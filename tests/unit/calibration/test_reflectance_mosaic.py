@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import rasterio
 
-from calibration.mosaic import band_key, make_reflectance
+from calibration.mosaic import make_reflectance
+from calibration.mosaic_bands import band_key
+from calibration.mosaic_sources import MosaicInputs
 from calibration.rgb import linearise
 from uav_workflow.domain.flight import Band, SensorProfile
 from uav_workflow.domain.grid import Block, Grid
@@ -22,10 +24,17 @@ RIG = SensorProfile(
 RGB = SensorProfile(name="rgb", title="", kind="rgb", bands=(Band(name="RGB"),))
 
 
-def _calibration(path, bands, quantity="reflectance", cap=2.0):
-    rows = [{"band": name, "centre_nm": centre} for name, centre in bands]
-    path.write_text(json.dumps({"quantity": quantity, "cap": cap, "bands": rows}))
-    return path
+def calibrated(folder, bands, quantity="reflectance", cap=2.0, panel=None):
+    """A folder of calibrated captures with its document alone."""
+    folder.mkdir(exist_ok=True)
+    sure = {"relative_uncertainty": {"panel": panel}} if panel else {}
+    rows = [{"band": name, "centre_nm": centre, **sure} for name, centre in bands]
+    (folder / "calibration.json").write_text(json.dumps({"quantity": quantity, "cap": cap, "bands": rows}))
+    return folder
+
+
+def _make(orthomosaic, sensor, captures, out):
+    return make_reflectance(MosaicInputs(orthomosaic=orthomosaic, captures=captures), sensor, out)
 
 
 @pytest.fixture
@@ -45,8 +54,8 @@ def mosaic(tmp_path, cube):
 
 
 def test_bands_by_name_in_wavelength_order(tmp_path, mosaic, cube):
-    calibration = _calibration(tmp_path / "c.json", [("NIR", 840.0), ("Red", 668.0), ("Red edge", 717.0)])
-    made = make_reflectance(mosaic, RIG, calibration, tmp_path / "out")
+    calibration = calibrated(tmp_path / "c", [("NIR", 840.0), ("Red", 668.0), ("Red edge", 717.0)])
+    made = _make(mosaic, RIG, calibration, tmp_path / "out")
     with rasterio.open(tmp_path / "out/reflectance.tif") as dataset:
         values = dataset.read()
         assert dataset.descriptions == ("red", "red_edge", "nir")
@@ -67,20 +76,20 @@ def test_bands_by_name_in_wavelength_order(tmp_path, mosaic, cube):
 
 
 def test_a_band_the_node_lost_is_an_error(tmp_path, mosaic):
-    calibration = _calibration(tmp_path / "c.json", [("Blue", 475.0), ("Red", 668.0)])
+    calibration = calibrated(tmp_path / "c", [("Blue", 475.0), ("Red", 668.0)])
     with pytest.raises(CalibrationError, match="lacks band blue"):
-        make_reflectance(mosaic, RIG, calibration, tmp_path / "out")
+        _make(mosaic, RIG, calibration, tmp_path / "out")
 
 
 def test_relative_captures_make_a_relative_mosaic(tmp_path, mosaic):
-    calibration = _calibration(tmp_path / "c.json", [("Red", 668.0)], quantity="relative")
-    made = make_reflectance(mosaic, RIG, calibration, tmp_path / "out")
+    calibration = calibrated(tmp_path / "c", [("Red", 668.0)], quantity="relative")
+    made = _make(mosaic, RIG, calibration, tmp_path / "out")
     assert made.facts["quantity"] == "relative"
     assert [finding.code for finding in made.findings] == ["reflectance-relative"]
 
 
 def test_captures_nobody_calibrated_make_a_relative_mosaic(tmp_path, mosaic):
-    made = make_reflectance(mosaic, RIG, None, tmp_path / "out")
+    made = _make(mosaic, RIG, None, tmp_path / "out")
     assert made.facts["quantity"] == "relative"
     assert made.facts["bands"] == ["red", "red_edge", "nir"]
     with rasterio.open(tmp_path / "out/reflectance.tif") as dataset:
@@ -95,7 +104,7 @@ def test_rgb_is_linearised_under_its_alpha(tmp_path):
     names = ("red", "green", "blue", "alpha")
     with cog(tmp_path / "orthomosaic.tif", GRID, names, dtype="uint8", nodata=None, rgb=True) as writer:
         writer.write(WHOLE, values)
-    made = make_reflectance(tmp_path / "orthomosaic.tif", RGB, None, tmp_path / "out")
+    made = _make(tmp_path / "orthomosaic.tif", RGB, None, tmp_path / "out")
     with rasterio.open(tmp_path / "out/reflectance.tif") as dataset:
         linear = dataset.read()
         assert dataset.descriptions == ("blue", "green", "red")
@@ -131,15 +140,16 @@ def test_house_names_of_bands(name, key):
 
 
 def test_a_broken_calibration_and_a_missing_mosaic_say_so(tmp_path, mosaic):
-    (tmp_path / "c.json").write_text("{}")
-    with pytest.raises(CalibrationError, match=r"c\.json"):
-        make_reflectance(mosaic, RIG, tmp_path / "c.json", tmp_path / "out")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/calibration.json").write_text("{}")
+    with pytest.raises(CalibrationError, match=r"calibration\.json"):
+        _make(mosaic, RIG, tmp_path / "c", tmp_path / "out")
     with pytest.raises(RasterError, match=r"absent\.tif"):
-        make_reflectance(tmp_path / "absent.tif", RIG, None, tmp_path / "out")
+        _make(tmp_path / "absent.tif", RIG, None, tmp_path / "out")
 
 
 def test_an_empty_mosaic_is_warned_of(tmp_path):
     with cog(tmp_path / "orthomosaic.tif", GRID, ["red"]):
         pass
-    made = make_reflectance(tmp_path / "orthomosaic.tif", RIG, None, tmp_path / "out")
+    made = _make(tmp_path / "orthomosaic.tif", RIG, None, tmp_path / "out")
     assert "reflectance-empty" in [finding.code for finding in made.findings]

@@ -1,0 +1,80 @@
+"""An orthomosaic read as numbers proportional to light."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.mosaic_bands import MosaicBands
+from calibration.rgb import linearise
+from calibration.roughness import roughness
+from calibration.sightings import PATCH_M, patch_of
+from uav_workflow.domain.grid import Block, Grid
+from uav_workflow.rasters.reader import Raster
+
+FloatArray = NDArray[np.float32]
+
+_FULL_BYTE = 254
+"""Eight-bit values from here on say "at least"."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinearMosaic:
+    """Blocks of an open orthomosaic: 8-bit RGB linearised, what is saturated made NaN.
+
+    Attributes
+    ----------
+    cap : float32
+        Calibrated values from here on were saturated or glinting in the picture.
+    """
+
+    raster: Raster
+    bands: MosaicBands
+    cap: np.float32
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the mosaic."""
+        return self.raster.grid
+
+    def read(self, block: Block) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Values float32 (bands, rows, columns), NaN where nothing counts, and which of those are saturated.
+
+        Saturated eight-bit RGB keeps its value: a picture's white is no hole in the ground.
+        """
+        values = self.raster.read(block, self.bands.source)
+        if not self.bands.is_rgb8:
+            saturated = values >= self.cap
+            values[saturated] = np.nan
+            return values, saturated
+        missing = ~np.isfinite(values)
+        linear = linearise(np.where(missing, 0, values).astype(np.uint8))
+        linear[missing] = np.nan
+        return linear, values >= _FULL_BYTE
+
+    def roughness(self, block: Block) -> FloatArray:
+        """Roughness of the patches of `sightings.PATCH_M` round the pixels of a block, (rows, columns).
+
+        Of the band of the longest waves. A ring round the block is read along, so that blocks leave no trace.
+        """
+        grid, half = self.grid, self._half
+        row, col = max(0, block.row - half), max(0, block.col - half)
+        end_row = min(grid.height, block.row + block.height + half)
+        end_col = min(grid.width, block.col + block.width + half)
+        found = roughness(self.read(Block(row, col, end_row - row, end_col - col))[0][-1], half)
+        top, left = block.row - row, block.col - col
+        return found[top : top + block.height, left : left + block.width]
+
+    def rough_at(self, x: float, y: float) -> float:
+        """Roughness at an easting and northing; NaN outside."""
+        block = patch_of(self.grid, x, y)
+        return (
+            math.nan if block is None else float(roughness(self.read(block)[0][-1], self._half)[self._half, self._half])
+        )
+
+    @property
+    def _half(self) -> int:
+        return max(1, round(PATCH_M / 2 / self.grid.pixel_m))

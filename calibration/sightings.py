@@ -1,0 +1,254 @@
+"""The same patches of ground in several calibrated photos."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.rgb import linearise
+from uav_workflow.domain.grid import Block, Grid
+from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
+from uav_workflow.errors import CalibrationError
+from uav_workflow.rasters.reader import Raster
+
+FloatArray = NDArray[np.float64]
+Indexes = NDArray[np.int64]
+
+PATCH_M = 0.5
+"""Side of the ground patches that are compared."""
+_PLACES = 900
+_PHOTOS = 40
+"""Photos of a band that are opened at most, following each other: a longer flight tells no more about its photos."""
+_POLISHED = 10
+_VIEWS = 4
+"""Steepest views of a place that are compared: the mosaic takes its pixels from these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One placed photo of a band: calibrated; or 8-bit RGB as it was taken, of which the green light is looked at."""
+
+    path: Path
+    camera: Camera
+    shot: Shot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Places on the ground.
+
+    Attributes
+    ----------
+    points : float64 (n, 3)
+        Minus the reconstruction's offset.
+    roughness : float64 (n,)
+        See `roughness.roughness`.
+    """
+
+    points: FloatArray
+    roughness: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Two views of a place each.
+
+    Attributes
+    ----------
+    difference : float64 (n,)
+        Of the logarithms of the patch's means.
+    apart : float64 (n, 2)
+        Difference of the directions of view.
+    roughness : float64 (n,)
+        Of the place.
+    """
+
+    difference: FloatArray
+    apart: FloatArray
+    roughness: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sightings:
+    """Patches in photos, (n,) each.
+
+    Attributes
+    ----------
+    log_value : float64
+        Logarithm of the patch's mean.
+    direction : float64 (n, 2)
+        From place to camera: metres east and north a metre up, so its length is the tangent of the angle from nadir.
+    roughness : float64
+        Of the place.
+    """
+
+    place: Indexes
+    photo: Indexes
+    log_value: FloatArray
+    direction: FloatArray
+    roughness: FloatArray
+
+    def chosen(self, rows: Indexes) -> Sightings:
+        """Some of them."""
+        return Sightings(
+            place=self.place[rows],
+            photo=self.photo[rows],
+            log_value=self.log_value[rows],
+            direction=self.direction[rows],
+            roughness=self.roughness[rows],
+        )
+
+    def steepest(self, views: int = _VIEWS) -> Sightings:
+        """The views of every place that look down most steeply, place by place."""
+        order = np.lexsort(((self.direction**2).sum(axis=1), self.place))
+        place = self.place[order]
+        first = np.concatenate([[0], np.flatnonzero(np.diff(place)) + 1]) if len(place) else np.zeros(0, int)
+        rank = np.arange(len(place)) - np.repeat(first, np.diff(np.append(first, len(place))))
+        return self.chosen(order[rank < views])
+
+    def levelled(self) -> Sightings:
+        """Without the level of each photo, by median polish (Tukey, 1977): photos of unknown exposure."""
+        rest = self.log_value.copy()
+        levels = np.zeros(int(self.photo.max(initial=-1)) + 1)
+        for _ in range(_POLISHED):
+            rest -= _medians(self.place, rest)[self.place]
+            step = _medians(self.photo, rest)
+            rest -= step[self.photo]
+            levels += step
+        return replace(self, log_value=self.log_value - levels[self.photo])
+
+    def pairs(self) -> Pairs:
+        """All pairs among the steepest views of every place."""
+        rows = self.steepest()
+        ends = [(np.zeros(0, int), np.zeros(0, int))]
+        for step in range(1, _VIEWS):
+            first = np.flatnonzero(rows.place[step:] == rows.place[:-step])
+            ends.append((first, first + step))
+        one, two = (np.concatenate(column) for column in zip(*ends, strict=True))
+        return Pairs(
+            difference=rows.log_value[two] - rows.log_value[one],
+            apart=rows.direction[two] - rows.direction[one],
+            roughness=rows.roughness[one],
+        )
+
+
+def _medians(index: Indexes, value: FloatArray) -> FloatArray:
+    """Median of the values of every index."""
+    order = np.argsort(index, kind="stable")
+    parts = np.split(value[order], np.cumsum(np.bincount(index))[:-1])
+    return np.array([np.median(part) if len(part) else 0.0 for part in parts])
+
+
+def look(views: Sequence[View], places: Places, cap: float) -> Sightings:
+    """Patch round every place in every photo; what leaves the photo or is saturated is not seen."""
+    seen = [_look(view, number, places, cap) for number, view in enumerate(views)]
+    rows = [one for one in seen if one is not None]
+    if not rows:
+        none, nothing = np.zeros(0, np.int64), np.zeros(0)
+        return Sightings(place=none, photo=none, log_value=nothing, direction=np.zeros((0, 2)), roughness=nothing)
+    names = Sightings.__slots__
+    return Sightings(**{name: np.concatenate([getattr(row, name) for row in rows]) for name in names})
+
+
+def _look(view: View, number: int, places: Places, cap: float) -> Sightings | None:
+    with np.errstate(invalid="ignore"):
+        pixels = view.camera.project(view.shot.to_camera(places.points))
+    distance = view.shot.centre - places.points
+    half = max(1, round(PATCH_M / 2 * view.camera.fx / float(np.median(np.abs(distance[:, 2])))))
+    size = np.array([view.camera.width, view.camera.height])
+    inside = np.flatnonzero(((pixels > half + 1) & (pixels < size - half - 1)).all(axis=1))
+    if not len(inside):
+        return None
+    means = _patches(_values(view.path), np.floor(pixels[inside]).astype(int), half, cap)
+    place, means = inside[means > 0], means[means > 0]
+    return Sightings(
+        place=place,
+        photo=np.full(len(place), number),
+        log_value=np.log(means),
+        direction=distance[place, :2] / np.abs(distance[place, 2:]),
+        roughness=places.roughness[place],
+    )
+
+
+def _patches(values: NDArray[np.float32], pixels: Indexes, half: int, cap: float) -> FloatArray:
+    """Means of squares round pixels; 0 where a pixel stands at the cap."""
+    import cv2
+
+    side = (2 * half + 1, 2 * half + 1)
+    means = cv2.boxFilter(values, -1, side)
+    full = cv2.dilate((values >= cap).astype(np.uint8), np.ones(side, np.uint8))
+    columns, rows = pixels.T
+    return np.where(full[rows, columns] == 0, means[rows, columns], 0).astype(np.float64)
+
+
+def _values(path: Path) -> NDArray[np.float32]:
+    import cv2
+
+    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise CalibrationError(f"{path.name}: the picture can't be read; it was changed since it was calibrated")
+    if values.ndim == 3:
+        return linearise(np.ascontiguousarray(values[..., 1]))
+    return np.asarray(values, np.float32)
+
+
+def views_of(reconstruction: Reconstruction, pictures: Mapping[str, Path]) -> list[View]:
+    """Placed pictures, at most `_PHOTOS` that follow each other; a node knows them by base name or by path."""
+    shots = {shot.image: shot for shot in reconstruction.shots}
+    found = []
+    for name, path in sorted(pictures.items()):
+        shot = shots.get(name.rpartition("/")[2]) or shots.get(name.replace("/", "_"))
+        if shot is not None:
+            found.append(View(path=path, camera=reconstruction.cameras[shot.camera_id], shot=shot))
+    start = max(0, (len(found) - _PHOTOS) // 2)
+    return found[start : start + _PHOTOS]
+
+
+def places_on(
+    surface: Path, views: Sequence[View], offset: tuple[float, float], rough_at: Callable[[float, float], float]
+) -> Places:
+    """Places on the surface under the photos, on a square lattice.
+
+    Parameters
+    ----------
+    rough_at : callable
+        Roughness at an easting and northing; NaN where unknown, and such places are left out.
+    """
+    centres = np.array([view.shot.centre[:2] for view in views]) + offset
+    low, high = centres.min(axis=0), centres.max(axis=0)
+    spacing = max(PATCH_M / 2, math.sqrt(float(np.prod(np.maximum(high - low, PATCH_M))) / _PLACES))
+    x, y = np.meshgrid(np.arange(low[0], high[0], spacing), np.arange(low[1], high[1], spacing))
+    places, rough = [], []
+    with Raster(surface) as raster:
+        for east, north in zip(x.ravel().tolist(), y.ravel().tolist(), strict=True):
+            height = _height(raster, raster.grid, east, north)
+            spread = rough_at(east, north) if math.isfinite(height) else math.nan
+            if math.isfinite(spread):
+                places.append((east - offset[0], north - offset[1], height))
+                rough.append(spread)
+    return Places(points=np.array(places, float).reshape(-1, 3), roughness=np.array(rough, float))
+
+
+def _height(raster: Raster, grid: Grid, x: float, y: float) -> float:
+    """Mean height of a patch; NaN where less than half of it is known."""
+    block = patch_of(grid, x, y)
+    if block is None:
+        return math.nan
+    values = raster.read(block)[0]
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if 2 * known.size >= values.size else math.nan
+
+
+def patch_of(grid: Grid, x: float, y: float) -> Block | None:
+    """Block of `PATCH_M` round a place; None where it leaves the grid."""
+    half = max(1, round(PATCH_M / 2 / grid.pixel_m))
+    col, row = int((x - grid.x_min) / grid.pixel_m) - half, int((grid.y_max - y) / grid.pixel_m) - half
+    side = 2 * half + 1
+    if col < 0 or row < 0 or col + side > grid.width or row + side > grid.height:
+        return None
+    return Block(row, col, side, side)
