@@ -68,12 +68,18 @@ class LinearMosaic:
         top, left = block.row - row, block.col - col
         return found[top : top + block.height, left : left + block.width]
 
-    def rough_at(self, x: float, y: float) -> float:
-        """Roughness at an easting and northing; NaN outside."""
+    def patch_at(self, x: float, y: float) -> tuple[float, float]:
+        """Roughness, and logarithm of the mean of green or else the first band, at an easting and northing.
+
+        NaN outside and where anything is missing.
+        """
         block = patch_of(self.grid, x, y)
-        return (
-            math.nan if block is None else float(roughness(self.read(block)[0][-1], self._half)[self._half, self._half])
-        )
+        if block is None:
+            return math.nan, math.nan
+        values, names = self.read(block)[0], self.bands.names
+        mean = float(values[names.index("green") if "green" in names else 0].mean())
+        rough = float(roughness(values[-1], self._half)[self._half, self._half])
+        return rough, math.log(mean) if mean > 0 else math.nan
 
     @property
     def _half(self) -> int:

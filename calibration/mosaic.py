@@ -91,7 +91,7 @@ def make_reflectance(
         calibrated = str(known.get("quantity", "relative"))
         lines = _chosen(fitted, bands.names, calibrated)
         quantity = "reflectance" if lines else calibrated
-        repeated = inputs.repeatability(known, mosaic.rough_at) if quantity == "reflectance" else {}
+        repeated = inputs.repeatability(known, mosaic.patch_at) if quantity == "reflectance" else {}
         budgets = _budgets(inputs, known, bands.names, lines, repeated) if quantity == "reflectance" else ()
         plan = _Plan(bands=bands, quantity=quantity, lines=lines, budgets=budgets)
         tally = _write(mosaic, inputs, plan, _tags(plan, known), out)

@@ -14,7 +14,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from calibration.budget import Photos
-from calibration.repeatability import Repeatability, measure_repeatability
+from calibration.repeatability import Repeatability, measure_evened, measure_repeatability
 from calibration.sightings import Places, look, places_on, views_of
 from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.domain.reconstruction import Reconstruction
@@ -101,7 +101,7 @@ class MosaicInputs:
         return places
 
     def repeatability(
-        self, known: Mapping[str, Any], rough_at: Callable[[float, float], float]
+        self, known: Mapping[str, Any], patch_at: Callable[[float, float], tuple[float, float]]
     ) -> dict[str, Repeatability]:
         """What the photos of each band say differently about the same ground; empty where it can't be told.
 
@@ -110,8 +110,8 @@ class MosaicInputs:
 
         Parameters
         ----------
-        rough_at : callable
-            Roughness at an easting and northing.
+        patch_at : callable
+            Roughness and logarithm of the mosaic at an easting and northing.
         """
         poses = self.poses()
         if poses is None or self.surface is None:
@@ -124,9 +124,9 @@ class MosaicInputs:
             if len(views) < 2:
                 continue
             if places is None:  # cameras of a rig fly together: the first band's places do for all
-                places = places_on(self.surface, views, poses.offset, rough_at)
+                places = places_on(self.surface, views, poses.offset, patch_at)
             seen = look(views, places, cap)
-            measured = measure_repeatability(seen if known else seen.levelled())
+            measured = measure_repeatability(seen) if known else measure_evened(seen, places)
             if measured is not None:
                 found[band] = measured
         return found

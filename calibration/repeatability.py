@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.sightings import Pairs, Sightings
+from calibration.sightings import Pairs, Places, Sightings
 from uav_workflow.domain.product import Json
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +37,9 @@ class Repeatability:
         Relative standard deviation of a patch seen straight from above: gains of photos, noise, what moves.
     oblique : float64 (classes,)
         Its growth per unit of the tangent of the angle from nadir: what stands there shows another side.
+    evening : float
+        Relative standard deviation of the mosaic about the photos' common word, beyond what views explain: steps and
+        drifts that evening of exposures leaves, vignetting nobody corrected. 0 of calibrated photos.
     photos, pairs : int
         How many went into it.
     """
@@ -46,6 +50,7 @@ class Repeatability:
     oblique: FloatArray
     photos: int
     pairs: int
+    evening: float = 0.0
 
     def variance(self, roughness: Layer, direction: Layer) -> Layer:
         """Relative variance of patches, (rows, columns), seen from ``direction`` (2, rows, columns).
@@ -63,7 +68,7 @@ class Repeatability:
         east, north = direction
         lean = tilt_east * east + tilt_north * north
         across = oblique * oblique * (east * east + north * north)
-        return np.asarray(steep * steep + across + lean * lean, np.float32)
+        return np.asarray(steep * steep + across + lean * lean + np.float32(self.evening**2), np.float32)
 
     def to_json(self) -> dict[str, Json]:
         """Plain dictionary for JSON."""
@@ -72,6 +77,7 @@ class Repeatability:
             "steep": _rounded(self.steep),
             "oblique": _rounded(self.oblique),
             "tilt": [_rounded(row) for row in self.tilt],
+            "evening": round(self.evening, 5),
             "photos": self.photos,
             "pairs": self.pairs,
         }
@@ -100,6 +106,25 @@ def measure_repeatability(seen: Sightings) -> Repeatability | None:
         photos=len(np.unique(seen.photo)),
         pairs=len(pairs.difference),
     )
+
+
+def measure_evened(seen: Sightings, places: Places) -> Repeatability | None:
+    """`measure_repeatability` of photos of unknown exposure, and how well the mosaic of them was evened.
+
+    The photos' levels are taken out first. A place's common word is the median of its photos then.
+    """
+    level = seen.levelled()
+    found = measure_repeatability(level)
+    if found is None:
+        return None
+    several = np.flatnonzero(np.bincount(level.place, minlength=len(places.points)) >= 2)
+    rows = level.chosen(np.argsort(level.place, kind="stable"))
+    word = [float(np.median(part)) for part in np.split(rows.log_value, np.cumsum(np.bincount(rows.place))[:-1])]
+    off = places.log_value[several] - np.array(word)[several]
+    spread = 1.4826 * float(np.median(np.abs(off - np.median(off))))
+    first = level.steepest(1)
+    explained = found.variance(first.roughness[None].astype(np.float32), first.direction.T[:, None].astype(np.float32))
+    return replace(found, evening=math.sqrt(max(0.0, spread**2 - float(np.median(explained)))))
 
 
 def split(pairs: Pairs, group: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:

@@ -48,10 +48,13 @@ class Places:
         Minus the reconstruction's offset.
     roughness : float64 (n,)
         See `roughness.roughness`.
+    log_value : float64 (n,)
+        Logarithm of the mosaic's mean there.
     """
 
     points: FloatArray
     roughness: FloatArray
+    log_value: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,11 @@ class Sightings:
     direction: FloatArray
     roughness: FloatArray
 
+    @property
+    def tangent2(self) -> FloatArray:
+        """Squared tangents of the angles from nadir."""
+        return np.asarray((self.direction**2).sum(axis=1), np.float64)
+
     def chosen(self, rows: Indexes) -> Sightings:
         """Some of them."""
         return Sightings(
@@ -105,7 +113,7 @@ class Sightings:
 
     def steepest(self, views: int = _VIEWS) -> Sightings:
         """The views of every place that look down most steeply, place by place."""
-        order = np.lexsort(((self.direction**2).sum(axis=1), self.place))
+        order = np.lexsort((self.tangent2, self.place))
         place = self.place[order]
         first = np.concatenate([[0], np.flatnonzero(np.diff(place)) + 1]) if len(place) else np.zeros(0, int)
         rank = np.arange(len(place)) - np.repeat(first, np.diff(np.append(first, len(place))))
@@ -210,28 +218,32 @@ def views_of(reconstruction: Reconstruction, pictures: Mapping[str, Path]) -> li
 
 
 def places_on(
-    surface: Path, views: Sequence[View], offset: tuple[float, float], rough_at: Callable[[float, float], float]
+    surface: Path,
+    views: Sequence[View],
+    offset: tuple[float, float],
+    patch_at: Callable[[float, float], tuple[float, float]],
 ) -> Places:
     """Places on the surface under the photos, on a square lattice.
 
     Parameters
     ----------
-    rough_at : callable
-        Roughness at an easting and northing; NaN where unknown, and such places are left out.
+    patch_at : callable
+        Roughness and logarithm of the mosaic at an easting and northing; where either is NaN the place is left out.
     """
     centres = np.array([view.shot.centre[:2] for view in views]) + offset
     low, high = centres.min(axis=0), centres.max(axis=0)
     spacing = max(PATCH_M / 2, math.sqrt(float(np.prod(np.maximum(high - low, PATCH_M))) / _PLACES))
     x, y = np.meshgrid(np.arange(low[0], high[0], spacing), np.arange(low[1], high[1], spacing))
-    places, rough = [], []
+    places, patches = [], []
     with Raster(surface) as raster:
         for east, north in zip(x.ravel().tolist(), y.ravel().tolist(), strict=True):
             height = _height(raster, raster.grid, east, north)
-            spread = rough_at(east, north) if math.isfinite(height) else math.nan
-            if math.isfinite(spread):
+            patch = patch_at(east, north) if math.isfinite(height) else (math.nan, math.nan)
+            if np.isfinite(patch).all():
                 places.append((east - offset[0], north - offset[1], height))
-                rough.append(spread)
-    return Places(points=np.array(places, float).reshape(-1, 3), roughness=np.array(rough, float))
+                patches.append(patch)
+    rough, value = np.array(patches, float).reshape(-1, 2).T
+    return Places(points=np.array(places, float).reshape(-1, 3), roughness=rough, log_value=value)
 
 
 def _height(raster: Raster, grid: Grid, x: float, y: float) -> float:

@@ -11,6 +11,7 @@ from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.product import Json, Made, Product
 from uav_workflow.findings import Finding, Level, by_weight
 from uav_workflow.quality.maps import MapStyle, draw_map
+from uav_workflow.quality.reflectance_section import reflectance_figure, reflectance_section
 from uav_workflow.quality.survey import survey_figure, survey_section
 from uav_workflow.quality.tables import match_table, plot_table
 
@@ -90,6 +91,7 @@ def make_report(
         ],
         plot_columns=plots.columns,
         plot_rows=plots.rows,
+        reflectance=reflectance_section(made),
         survey=survey_section(made),
         match_columns=match.columns,
         match_rows=match.rows,
@@ -149,6 +151,8 @@ def _cards(flight: Flight, made: Mapping[str, Product]) -> list[_Card]:
         value = _fact(made, kind, key)
         if value is not None:
             cards.append(_Card(value=f"{value * scale:.3g}{unit}", label=label))
+    if sure := reflectance_figure(made):
+        cards.append(_Card(value=sure, label="reflectance, standard uncertainty, worst band"))
     if figure := survey_figure(made):
         cards.append(_Card(value=figure, label="check points, horizontal / vertical RMSE"))
     if flight.plots:

@@ -1,14 +1,16 @@
 """Parts of the uncertainty of reflectance, each against numbers drawn with a known spread."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from calibration.budget import BandBudget, Photos, Sight, budget_of, drift, sd_of_mean
 from calibration.noise import noise_per_count
-from calibration.repeatability import Repeatability, measure_repeatability
+from calibration.repeatability import Repeatability, measure_evened, measure_repeatability
 from calibration.roughness import roughness
-from calibration.sightings import Sightings
+from calibration.sightings import Places, Sightings
 
 VISITS = ({"seconds": 100.0, "factor": 0.98}, {"seconds": 500.0, "factor": 1.02})
 
@@ -80,20 +82,26 @@ def test_rough_places_get_their_own_figures():
     assert (np.diff(found.roughness) > 0).all()
 
 
-def test_exposures_nobody_knows_are_taken_out():
+def _places(seen, value):
+    return Places(points=np.zeros((len(value), 3)), roughness=np.full(len(value), 0.25), log_value=value)
+
+
+def test_exposures_nobody_knows_are_taken_out_and_steps_of_the_mosaic_seen():
+    """A mosaic of six photos, each left 3 % off or so, of photos with any exposure."""
     rng = np.random.default_rng(4)
-    plain = _sightings(rng, steep=0.02, oblique=0.0, tilt=np.zeros(2))
-    gains = rng.normal(0, 0.5, 6)
-    shifted = Sightings(
-        place=plain.place,
-        photo=plain.photo,
-        log_value=plain.log_value + gains[plain.photo],
-        direction=plain.direction,
-        roughness=plain.roughness,
-    )
-    found = measure_repeatability(shifted.levelled())
+    plain = _sightings(rng, steep=0.01, oblique=0.0, tilt=np.zeros(2))
+    truth = np.array([plain.log_value[plain.place == place].mean() for place in range(900)])
+    shifted = replace(plain, log_value=plain.log_value + rng.normal(0, 0.5, 6)[plain.photo])
+    left = np.array([-0.05, -0.03, -0.01, 0.01, 0.03, 0.05])
+    found = measure_evened(shifted, _places(plain, truth + 1.3 + left[np.arange(900) % 6]))
     assert found is not None
-    assert np.median(found.steep) == pytest.approx(0.02, rel=0.25)
+    assert np.median(found.steep) == pytest.approx(0.01, rel=0.25)
+    assert found.evening == pytest.approx(left.std(), rel=0.35)
+    even = measure_evened(shifted, _places(plain, truth + 1.3))
+    assert even is not None
+    assert even.evening < 0.006
+    flat = np.zeros((2, 1, 1), np.float32)
+    assert np.sqrt(found.variance(flat[0], flat)[0, 0]) > found.evening
 
 
 def test_a_few_pairs_tell_nothing():
