@@ -81,7 +81,7 @@ def reflectance_section(made: Mapping[str, Product]) -> ReflectanceSection:
         targets=[_line_row(row) for row in facts.get("empirical_line") or ()],
         gates=[_gate(row) for row in sorted(gates, key=_weight) if row["verdict"] != "pass"],
         passed=sum(row["verdict"] == "pass" for row in gates),
-        panels=[_panel(row, captures.path) for row in document.get("panels", ())] if captures is not None else (),
+        panels=[_panel(row, captures.path) for row in _in_order(document)] if captures is not None else (),
     )
 
 
@@ -133,14 +133,14 @@ def _uncertainty(facts: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[
         return (), []
     by_band = {band: _parts(budget) for band, budget in budgets.items()}
     shown = [(key, title) for key, title in _PARTS if any(key in parts for parts in by_band.values())]
-    views = any(budget.get("view") for budget in budgets.values())
-    columns = ("band", *(title for _, title in shown), *(["steep view"] if views else []), "typical, all together")
+    rest = "line and views" if any(budget.get("line") for budget in budgets.values()) else "views"
+    columns = ("band", *(title for _, title in shown), rest, "all together")
     rows = []
     for band, budget in budgets.items():
-        cells = [_percent(by_band[band].get(key)) for key, _ in shown]
-        view = budget.get("view")
-        steep = [_percent(_middle(view["steep"]) if view else None)] if views else []
-        rows.append((band.replace("_", " "), *cells, *steep, _percent(budget.get("typical"))))
+        parts, typical = by_band[band], budget.get("typical")
+        cells = [_percent(parts.get(key)) for key, _ in shown]
+        others = None if typical is None else max(0.0, typical**2 - sum(value**2 for value in parts.values())) ** 0.5
+        rows.append((band.replace("_", " "), *cells, _percent(others), _percent(typical)))
     return columns, rows
 
 
@@ -151,12 +151,8 @@ def _parts(budget: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def _middle(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
-
-
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.2g} %"
+    return "" if value is None else "< 0.1 %" if 0 < value < 0.0005 else f"{100 * value:.1f} %"
 
 
 def _line_row(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -186,6 +182,12 @@ def _gate(gate: Mapping[str, Any]) -> GateRow:
         verdict={"warn": "beyond its bound", "fail": "failed"}.get(gate["verdict"], "kept"),
         level=_VERDICTS.get(gate["verdict"], "info"),
     )
+
+
+def _in_order(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Panels by capture, in each by wavelength."""
+    order = {row["band"]: number for number, row in enumerate(document.get("bands", ()))}
+    return sorted(document.get("panels", ()), key=lambda row: (row["capture_id"], order.get(row["band"], len(order))))
 
 
 def _panel(row: Mapping[str, Any], folder: Path) -> PanelFigure:

@@ -27,14 +27,14 @@ _STYLES: tuple[tuple[str, str, MapStyle], ...] = (
     (
         "cover",
         "cover.tif",
-        MapStyle(title="Green vegetation", band="fvc_green", unit="1", colours="BrBG", limits=(0, 1)),
+        MapStyle(title="Green vegetation", band="fvc_green", unit="share", colours="BrBG", limits=(0, 1)),
     ),
     ("biomass", "biomass.tif", MapStyle(title="Dry biomass", band="agb_dry", unit="g/m²", colours="YlGn")),
 )
 
 
 _FIGURES = (
-    ("orthomosaic", "covered_m2", "covered", " ha", 1e-4),
+    ("orthomosaic", "covered_m2", "covered", " m²", 1.0),
     ("cover", "green_share_of_lit", "green cover of what is lit", "", 1.0),
     ("canopy_height", "mean_m", "mean canopy height", " m", 1.0),
     ("biomass", "mean_agb_dry", "mean dry biomass", " g/m²", 1.0),
@@ -113,7 +113,7 @@ def _styles(made: Mapping[str, Product]) -> list[tuple[str, str, MapStyle]]:
         names = _bands_of(bands, "indices.tif")
         if names:
             first = "NDVI" if "NDVI" in names else names[0]
-            style = MapStyle(title=f"Index: {first}", band=first, unit="1", colours="RdYlGn")
+            style = MapStyle(title=f"Index: {first}", band=first, unit="", colours="RdYlGn")
             rows.insert(4, ("indices", "indices.tif", style))
     return rows
 
@@ -150,7 +150,7 @@ def _cards(flight: Flight, made: Mapping[str, Product]) -> list[_Card]:
     for kind, key, label, unit, scale in _FIGURES:
         value = _fact(made, kind, key)
         if value is not None:
-            cards.append(_Card(value=f"{value * scale:.3g}{unit}", label=label))
+            cards.append(_Card(value=_readable(value * scale, unit), label=label))
     if sure := reflectance_figure(made):
         cards.append(_Card(value=sure, label="reflectance, standard uncertainty, worst band"))
     if figure := survey_figure(made):
@@ -158,6 +158,15 @@ def _cards(flight: Flight, made: Mapping[str, Product]) -> list[_Card]:
     if flight.plots:
         cards.append(_Card(value=str(len(flight.plots)), label="plots"))
     return cards
+
+
+def _readable(value: float, unit: str) -> str:
+    """Two or three figures; hectares from one on, centimetres below a tenth of a metre."""
+    if unit == " m²" and value >= 10_000:
+        value, unit = value / 10_000, " ha"
+    elif unit == " m" and abs(value) < 0.1:
+        value, unit = 100 * value, " cm"
+    return f"{value:.0f}{unit}" if abs(value) >= 100 else f"{value:.2g}{unit}"
 
 
 def _fact(made: Mapping[str, Product], kind: str, key: str) -> float | None:
@@ -176,5 +185,7 @@ def _pixel_m(orthomosaic: Product | None) -> float | None:
 def _provenance(product: Product) -> dict[str, object]:
     rows: list[tuple[str, Json]] = [(key, value) for key, value in product.facts.items() if value is not None]
     rows += [("parameters", product.manifest.get("parameters")), ("packages", product.manifest.get("packages"))]
-    summary = f"{product.fingerprint} · {product.manifest.get('duration_s')} s"
+    seconds = product.manifest.get("duration_s")
+    took = f" · {seconds:.1f} s" if isinstance(seconds, int | float) else ""
+    summary = f"{product.fingerprint}{took}"
     return {"kind": product.kind, "summary": summary, "rows": rows}
