@@ -15,7 +15,7 @@ from calibration.budget import BandBudget, Layer, Sight, budget_of
 from calibration.empirical_line import LINE_LIMITS, EmpiricalLine, fit_line
 from calibration.linear_mosaic import LinearMosaic
 from calibration.mosaic_bands import MosaicBands, band_key
-from calibration.mosaic_findings import line_findings, mosaic_findings
+from calibration.mosaic_findings import line_findings, mosaic_findings, not_compared
 from calibration.mosaic_sources import MosaicInputs, SourceReader
 from calibration.mosaic_tally import Tally
 from calibration.repeatability import Repeatability
@@ -98,6 +98,8 @@ def make_reflectance(
     gates = [gate for line in fitted.values() for gate in line.gates()]
     gates += _extrapolated(lines, tally)
     findings = mosaic_findings(quantity, is_rgb8=bands.is_rgb8, measured=tally.measured, calibrated=bool(known))
+    if budgets and not all(budget.view for budget in budgets):
+        findings = (*findings, not_compared([budget.band for budget in budgets if budget.view is None]))
     said = (*findings, *seen.findings, *line_findings(fitted, lines, gates))
     return Made(findings=said, facts=_facts(plan, fitted, gates, tally, seen))
 

@@ -42,6 +42,13 @@ def mosaic_findings(quantity: str, *, is_rgb8: bool, measured: int, calibrated: 
     return (*found, warning("reflectance-relative", _WHERE, what, hint))
 
 
+def not_compared(bands: Sequence[str]) -> Finding:
+    """That a part of the uncertainty is missing."""
+    what = f"photos of {', '.join(bands)} could not be compared where they overlap; what views add to the uncertainty "
+    hint = "fly with more overlap, and let the node return poses (opensfm/reconstruction.json) and a DSM"
+    return info("overlaps-not-compared", "reflectance_sd.tif", what + "is not in it", hint)
+
+
 def line_findings(
     fitted: Mapping[str, EmpiricalLine], applied: Mapping[str, EmpiricalLine], gates: Sequence[Gate]
 ) -> tuple[Finding, ...]:

@@ -37,15 +37,17 @@ class MosaicInputs:
         source_index.tif is looked for beside it.
     captures : Path or None
         Folder of `captures.calibrate_captures`; None when the captures were not calibrated.
-    reconstruction, surface : Path or None
-        reconstruction.json and dsm.tif: with them the photos are compared where they overlap.
+    reconstruction : Reconstruction or None
+        Placed photos. With them and the surface the photos are compared where they overlap.
+    surface : Path or None
+        Heights in metres.
     photos : mapping
         RGB photos as they were taken, by name; they are compared in place of calibrated captures.
     """
 
     orthomosaic: Path
     captures: Path | None = None
-    reconstruction: Path | None = None
+    reconstruction: Reconstruction | None = None
     surface: Path | None = None
     photos: Mapping[str, Path] = field(default_factory=dict)
 
@@ -80,15 +82,9 @@ class MosaicInputs:
             raise RasterError(f"{path}: can't be read ({exc})") from exc
         return SourceIndex(path=path if names else None, names=tuple(names))
 
-    def poses(self) -> Reconstruction | None:
-        """Placed photos; None where the node told none."""
-        from uav_workflow.engine.reconstruction_io import read_reconstruction
-
-        return None if self.reconstruction is None else read_reconstruction(self.reconstruction)
-
     def source_places(self) -> NDArray[np.float64]:
         """`SourceReader.places` of every source; NaN where its photo was not placed."""
-        names, poses = self.sources().names, self.poses()
+        names, poses = self.sources().names, self.reconstruction
         places = np.full((len(names) + 1, 3), np.nan)
         if poses is None or self.surface is None:
             return places
@@ -113,7 +109,7 @@ class MosaicInputs:
         patch_at : callable
             Roughness and logarithm of the mosaic at an easting and northing.
         """
-        poses = self.poses()
+        poses = self.reconstruction
         if poses is None or self.surface is None:
             return {}
         cap = float(known.get("cap", math.inf)) if known else _WHITE

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tasks.captures import CalibratedCaptures
+from tasks.photogrammetry import ASSETS, NodeTask
 from tasks.product import ProductTask
 from tasks.scope import Scope
-from tasks.surfaces import Dsm, Dtm, Orthomosaic, Reconstruction
+from tasks.surfaces import Dsm, Dtm, Orthomosaic
 from uav_workflow.store import Draft
 
 
@@ -19,25 +20,23 @@ class Reflectance(ProductTask):
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read the mosaic; of calibrated captures, where they overlap, what calibration said of them too."""
+        """Read the mosaic, what the node says of poses and heights, and the captures as they were calibrated."""
         own = () if CalibratedCaptures.reason_not_made(scope) else (CalibratedCaptures,)
-        return (Orthomosaic, Reconstruction, Dsm, *own)
+        return (Orthomosaic, NodeTask, *own)
 
     def make(self, draft: Draft) -> None:
         """Write reflectance.tif and reflectance_sd.tif."""
         from calibration.mosaic import make_reflectance
         from calibration.mosaic_sources import MosaicInputs
+        from uav_workflow.photogrammetry.assets import placed_photos, surface_heights
 
-        flight = self.read_flight()
-        there = {kind: product for kind, product in self.products().items() if product.not_made is None}
-        files = {Reconstruction.kind: "reconstruction.json", Dsm.kind: "dsm.tif"}
-        found = {kind: there[kind].file(name) for kind, name in files.items() if kind in there}
-        captures = there.get(CalibratedCaptures.kind)
+        flight, captures = self.read_flight(), self.products().get(CalibratedCaptures.kind)
+        assets = self.product(NodeTask.kind).file(ASSETS)
         inputs = MosaicInputs(
             orthomosaic=self.product(Orthomosaic.kind).file("orthomosaic.tif"),
             captures=captures.path if captures else None,
-            reconstruction=found.get(Reconstruction.kind),
-            surface=found.get(Dsm.kind),
+            reconstruction=placed_photos(assets),
+            surface=surface_heights(assets),
             photos={image.name: image.path for c in flight.captures for image in c.images if image.band.name == "RGB"},
         )
         use = self.scope.recipe.reflectance.empirical_line == "auto"

@@ -72,7 +72,7 @@ def test_bands_by_name_in_wavelength_order(tmp_path, mosaic, cube):
     np.testing.assert_array_equal(values, expected)
     assert made.facts["bands"] == ["red", "red_edge", "nir"]
     assert made.facts["at_cap"] == pytest.approx(1 / (3 * 70 * 90 - 3 * 100))
-    assert made.findings == ()
+    assert [finding.code for finding in made.findings] == ["overlaps-not-compared"]
 
 
 def test_a_band_the_node_lost_is_an_error(tmp_path, mosaic):
