@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,6 +20,20 @@ class Section(BaseModel):
     """Base of the recipe's parts: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _off_is_a_word(cls, data: Any) -> Any:
+        """YAML reads a bare ``off`` as false and ``on`` as true; fields that know these words get them back."""
+        if not isinstance(data, dict):
+            return data
+        fields = cls.model_fields
+        words = {
+            key: "on" if value else "off"
+            for key, value in data.items()
+            if isinstance(value, bool) and key in fields and "off" in get_args(fields[key].annotation)
+        }
+        return {**data, **words}
 
 
 def _with_digest(document: Any, key: str, inside: str, hint: str) -> Any:

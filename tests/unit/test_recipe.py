@@ -39,3 +39,13 @@ def test_a_file_that_is_no_recipe_is_named(tmp_path: Path) -> None:
     path.write_text("- just\n- a list\n")
     with pytest.raises(RecipeError, match="recipe.yaml"):
         load_recipe(path)
+
+
+def test_a_bare_off_is_the_word_and_not_false(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("calibration:\n  image_domain: off\n  block_adjustment: on\n  use_panels: off\n")
+    recipe = load_recipe(path, ["reflectance.empirical_line=off"])
+    assert recipe.calibration.image_domain == "off"
+    assert recipe.calibration.block_adjustment == "on"
+    assert recipe.calibration.use_panels is False
+    assert recipe.reflectance.empirical_line == "off"
