@@ -30,9 +30,9 @@ class Repeatability:
     ----------
     roughness : float64 (classes,)
         Middle of each class, rising; see `roughness.roughness`.
-    tilt : float64 (classes, 2)
-        Relative change with the direction of view, per unit of its east and north components: plants look brighter with
-        the sun behind the camera.
+    tilt : float64 (classes, 3)
+        Relative change with the direction of view, per unit of its east and north components and of the squared tangent:
+        plants look brighter with the sun behind the camera, and other from the side than from above.
     steep : float64 (classes,)
         Relative standard deviation of a patch seen straight from above: gains of photos, noise, what moves.
     oblique : float64 (classes,)
@@ -64,10 +64,11 @@ class Repeatability:
             [np.interp(steps, self.roughness, row) for row in (self.steep, self.oblique, *self.tilt.T)], np.float32
         )
         index = np.nan_to_num(np.clip(roughness, 0, 2) * np.float32(200), nan=0).astype(np.int32)
-        steep, oblique, tilt_east, tilt_north = (row[index] for row in table)
+        steep, oblique, tilt_east, tilt_north, bowl = (row[index] for row in table)
         east, north = direction
-        lean = tilt_east * east + tilt_north * north
-        across = oblique * oblique * (east * east + north * north)
+        tangent2 = east * east + north * north
+        lean = tilt_east * east + tilt_north * north + bowl * tangent2
+        across = oblique * oblique * tangent2
         return np.asarray(steep * steep + across + lean * lean + np.float32(self.evening**2), np.float32)
 
     def to_json(self) -> dict[str, Json]:
@@ -86,9 +87,9 @@ class Repeatability:
 def measure_repeatability(seen: Sightings) -> Repeatability | None:
     """Compare the photos of one band on places that several of them saw; None where too few did.
 
-    The difference of two views of a place is taken for tilt . d plus an error of variance
-    2 steep² + oblique² |d|², with d the difference of their directions (the structure function of a field; Matheron,
-    1963). Tilt, steep and oblique are those of a class of roughness; as many places fall into each.
+    The difference of two views of a place is taken for tilt . (d, the difference of their squared tangents) plus an
+    error of variance 2 steep² + oblique² |d|², with d the difference of their directions (the structure function of a
+    field; Matheron, 1963). Tilt, steep and oblique are those of a class of roughness; as many places fall into each.
     """
     pairs = seen.pairs()
     if len(pairs.difference) < _FEWEST:
@@ -128,7 +129,7 @@ def measure_evened(seen: Sightings, places: Places) -> Repeatability | None:
 
 
 def split(pairs: Pairs, group: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """Tilt (classes, 2), and variances: steep² and oblique² of every class in turn.
+    """Tilt (classes, 3), and variances: steep² and oblique² of every class in turn.
 
     In turns: the tilts by weighted least squares, the variances by non-negative least squares of the squared errors,
     weighted as squares of normal deviations ask for.
@@ -141,12 +142,13 @@ def split(pairs: Pairs, group: NDArray[np.int64]) -> tuple[FloatArray, FloatArra
     design[rows, 2 * group] = 2.0
     design[rows, 2 * group + 1] = (apart**2).sum(axis=1)
     expected = np.full(len(difference), max(float(np.mean(difference**2)), 1e-12))
-    tilt, found = np.zeros((_CLASSES, 2)), np.zeros(design.shape[1])
+    moved = np.column_stack([apart, pairs.bowl])
+    tilt, found = np.zeros((_CLASSES, 3)), np.zeros(design.shape[1])
     for _ in range(_ROUNDS):
-        error = difference - (apart * tilt[group]).sum(axis=1)
+        error = difference - (moved * tilt[group]).sum(axis=1)
         weight = np.minimum(1.0, _FARTHEST * np.sqrt(expected) / np.maximum(np.abs(error), 1e-12)) / expected
-        tilt = np.array([_tilt(apart[group == k], difference[group == k], weight[group == k]) for k in range(_CLASSES)])
-        error = difference - (apart * tilt[group]).sum(axis=1)
+        tilt = np.array([_tilt(moved[group == k], difference[group == k], weight[group == k]) for k in range(_CLASSES)])
+        error = difference - (moved * tilt[group]).sum(axis=1)
         squared = np.minimum(error**2, _FARTHEST**2 * expected)
         last, (found, _) = found, nnls(design / expected[:, None], squared / expected)
         expected = np.maximum(design @ found, 1e-9)
@@ -156,8 +158,8 @@ def split(pairs: Pairs, group: NDArray[np.int64]) -> tuple[FloatArray, FloatArra
 
 
 def _tilt(apart: FloatArray, difference: FloatArray, weight: FloatArray) -> FloatArray:
-    if len(difference) < 2:
-        return np.zeros(2)
+    if len(difference) < 3:
+        return np.zeros(3)
     root = np.sqrt(weight)
     return np.asarray(np.linalg.lstsq(apart * root[:, None], difference * root, rcond=None)[0], np.float64)
 

@@ -67,12 +67,15 @@ class Pairs:
         Of the logarithms of the patch's means.
     apart : float64 (n, 2)
         Difference of the directions of view.
+    bowl : float64 (n,)
+        Difference of the squared tangents of the angles from nadir.
     roughness : float64 (n,)
         Of the place.
     """
 
     difference: FloatArray
     apart: FloatArray
+    bowl: FloatArray
     roughness: FloatArray
 
 
@@ -141,6 +144,7 @@ class Sightings:
         return Pairs(
             difference=rows.log_value[two] - rows.log_value[one],
             apart=rows.direction[two] - rows.direction[one],
+            bowl=rows.tangent2[two] - rows.tangent2[one],
             roughness=rows.roughness[one],
         )
 

@@ -58,7 +58,7 @@ def test_repeatability_gives_back_what_views_were_drawn_with():
     assert found is not None
     assert np.median(found.steep) == pytest.approx(0.02, rel=0.25)
     assert np.median(found.oblique) == pytest.approx(0.15, rel=0.15)
-    assert_allclose(np.median(found.tilt, axis=0), (0.30, -0.10), atol=0.03)
+    assert_allclose(np.median(found.tilt, axis=0), (0.30, -0.10, 0.0), atol=0.05)
     direction = np.full((2, 1, 1), 0.1, np.float32)
     variance = found.variance(np.full((1, 1), 0.25, np.float32), direction)
     assert np.sqrt(variance[0, 0]) == pytest.approx(np.sqrt(0.02**2 + 2 * (0.15 * 0.1) ** 2 + 0.02**2), rel=0.3)
@@ -102,6 +102,16 @@ def test_exposures_nobody_knows_are_taken_out_and_steps_of_the_mosaic_seen():
     assert even.evening < 0.006
     flat = np.zeros((2, 1, 1), np.float32)
     assert np.sqrt(found.variance(flat[0], flat)[0, 0]) > found.evening
+
+
+def test_what_looks_brighter_from_every_side_is_seen():
+    rng = np.random.default_rng(9)
+    plain = _sightings(rng, steep=0.01, oblique=0.0, tilt=np.zeros(2))
+    found = measure_repeatability(replace(plain, log_value=plain.log_value + 0.4 * plain.tangent2))
+    assert found is not None
+    assert np.median(found.tilt[:, 2]) == pytest.approx(0.4, abs=0.04)
+    slanted = found.variance(np.full((1, 1), 0.25, np.float32), np.full((2, 1, 1), 0.2, np.float32))
+    assert np.sqrt(slanted[0, 0]) == pytest.approx(np.hypot(0.4 * 0.08, 0.01), rel=0.2)
 
 
 def test_a_few_pairs_tell_nothing():
@@ -181,7 +191,7 @@ def test_a_budget_is_put_together_from_the_calibration():
     assert np.isnan(alone.noise[3])
     seen = Repeatability(
         roughness=np.array([0.1]),
-        tilt=np.zeros((1, 2)),
+        tilt=np.zeros((1, 3)),
         steep=np.array([0.04]),
         oblique=np.array([0.0]),
         photos=4,
