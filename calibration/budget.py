@@ -67,11 +67,6 @@ class BandBudget:
     noise: FloatArray
     line: EmpiricalLine | None = None
 
-    @property
-    def known(self) -> bool:
-        """Whether anything ties the band to reflectance."""
-        return bool(self.flight) or self.line is not None
-
     def shared(self, value: Layer, sight: Sight) -> Layer:
         """Standard uncertainty of the errors that neighbouring pixels have together, in reflectance.
 

@@ -31,7 +31,7 @@ class Repeatability:
     roughness : float64 (classes,)
         Middle of each class, rising; see `roughness.roughness`.
     tilt : float64 (classes, 3)
-        Relative change with the direction of view, per unit of its east and north components and of the squared tangent:
+        Relative change with the direction of view, per unit of its east and north parts and of the squared tangent:
         plants look brighter with the sun behind the camera, and other from the side than from above.
     steep : float64 (classes,)
         Relative standard deviation of a patch seen straight from above: gains of photos, noise, what moves.

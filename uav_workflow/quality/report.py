@@ -85,10 +85,7 @@ def make_report(
         crs=flight.geometry.crs,
         verdict=_verdict(everything, reasons),
         cards=_cards(flight, made),
-        maps=[
-            {"title": style.title, "image": draw_map(made[kind].file(name), style, flight.plots)}
-            for kind, name, style in _styles(made)
-        ],
+        maps=_maps(flight, made),
         plot_columns=plots.columns,
         plot_rows=plots.rows,
         reflectance=reflectance_section(made),
@@ -103,6 +100,13 @@ def make_report(
     )
     (out / "report.html").write_text(text, encoding="utf-8")
     return Made(facts={"maps": len(_styles(made)), "findings": len(everything)})
+
+
+def _maps(flight: Flight, made: Mapping[str, Product]) -> list[dict[str, str]]:
+    return [
+        {"title": style.title, "image": draw_map(made[kind].file(name), style, flight.plots)}
+        for kind, name, style in _styles(made)
+    ]
 
 
 def _styles(made: Mapping[str, Product]) -> list[tuple[str, str, MapStyle]]:

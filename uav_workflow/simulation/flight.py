@@ -90,10 +90,7 @@ def simulate(out: Path, options: SimulationOptions, progress: Progress | None = 
     _write_irradiance(out / "truth" / "irradiance.csv", sensor.survey)
     if targets:
         write_targets(out, targets, sensor.survey.site, sensor.measures, options.scene)
-    if options.ppk:
-        write_positions(out / "geo.txt", sensor.survey.site, shots, options.seed)
-    if options.control_points:
-        _write_points(out, options, sensor, (scene, truth), shots)
+    _write_survey(out, options, sensor, (scene, truth), shots)
     summary = _summary(out, options, sensor, truth, ground=plots, cpu_s=taken - started)
     document = {**summary.to_json(), "out": "."}
     document["cpu_s"] = {"scene": round(painted - started, 1), "photos": round(taken - painted, 1)}
@@ -125,6 +122,20 @@ def _write_ground(
     write_observations(out / "observations.csv", noted, flown.start)
     write_true_plots(out / "truth" / "plots.csv", plots, flown.site)
     return plots, ground_errors(plots, noted)
+
+
+def _write_survey(
+    out: Path,
+    options: SimulationOptions,
+    sensor: Sensor,
+    ground: tuple[Scene, SceneTruth],
+    shots: Sequence[tuple[str, Shot]],
+) -> None:
+    """geo.txt and gcp_list.txt, where they were asked for."""
+    if options.ppk:
+        write_positions(out / "geo.txt", sensor.survey.site, shots, options.seed)
+    if options.control_points:
+        _write_points(out, options, sensor, ground, shots)
 
 
 def _write_points(
