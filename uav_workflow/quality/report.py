@@ -137,7 +137,11 @@ def _when(flight: Flight) -> str:
 
 def _verdict(findings: Sequence[Finding], not_made: Mapping[str, str]) -> str:
     warnings = sum(finding.level is Level.WARNING for finding in findings)
-    parts = ["Nothing speaks against this flight." if not warnings else f"{warnings} warning(s), listed below."]
+    parts = [
+        "Nothing speaks against this flight."
+        if not warnings
+        else f"{warnings} warning{'s' if warnings > 1 else ''}, listed below."
+    ]
     if not_made:
         parts.append("Not made: " + ", ".join(not_made) + " (reasons below).")
     return " ".join(parts)

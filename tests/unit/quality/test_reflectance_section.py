@@ -86,7 +86,7 @@ def test_missed_gates_come_first_and_the_others_are_counted(made: dict[str, Prod
 def test_panels_are_shown_by_wavelength_with_what_was_read(made: dict[str, Product]) -> None:
     red, nir = reflectance_section(made).panels
     assert (red.title, nir.title) == ("Red · IMG_0000_3.tif", "NIR · IMG_0000_4.tif")
-    assert red.lines[0] == "RP06-1, found by qr code, 06:02 UTC"
+    assert red.lines[0] == "RP06-1, found by QR code, 06:02 UTC"
     assert red.lines[1] == "reflectance 0.487 (code of the panel)"
     assert nir.lines[1] == "nobody knows its reflectance"
     coded = base64.b64decode(red.image.partition(",")[2])
