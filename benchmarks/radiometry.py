@@ -112,7 +112,7 @@ def score(folder: Path, products: Mapping[str, Product]) -> Figures:
         return {"reflectance": 0.0}
     placement = Placement(truth=truth, made=read_reconstruction(products["reconstruction"].file("reconstruction.json")))
     blocks = block_means(Mosaic.of(products), truth, placement.similarity)
-    return {"reflectance": 1.0, **_of_blocks(blocks, Sky(truth.summary["sky"])), **_overlap(products)}
+    return {"reflectance": 1.0, **_of_blocks(blocks, Sky(truth.summary["sky"])), **_overlap(made)}
 
 
 def _of_blocks(blocks: BlockMeans, sky: Sky) -> Figures:
@@ -126,12 +126,15 @@ def _of_blocks(blocks: BlockMeans, sky: Sky) -> Figures:
     return figures
 
 
-def _overlap(products: Mapping[str, Product]) -> Figures:
+def _overlap(reflectance: Product) -> Figures:
     """Residual of overlapping pictures after block adjustment, median over the bands, where it was made."""
-    captures = products.get("calibrated_captures")
-    bands = captures.facts.get("bands") if captures is not None else None
-    rows = [row.get("block_adjustment") for row in bands if isinstance(row, dict)] if isinstance(bands, list) else []
-    found = [float(row["residual_after"]) for row in rows if isinstance(row, dict)]  # type: ignore[arg-type]
+    upstream = reflectance.manifest.get("upstream")
+    captures = upstream.get("calibrated_captures") if isinstance(upstream, dict) else None
+    document = reflectance.path.parent / f"calibrated_captures-{captures}" / "calibration.json"
+    if captures is None:
+        return {}
+    bands = json.loads(document.read_text(encoding="utf-8"))["bands"]
+    found = [float(row["block_adjustment"]["residual_after"]) for row in bands if row["block_adjustment"]]
     return {"overlap": float(np.median(found))} if found else {}
 
 

@@ -194,8 +194,9 @@ def _panel(row: Mapping[str, Any], folder: Path) -> PanelFigure:
     albedo = row.get("albedo")
     known = f"reflectance {albedo:.3f} ({row['albedo_source']})" if albedo else "nobody knows its reflectance"
     time = str(row.get("time_utc") or "")[11:16]
+    found_by = str(row["found_by"]).replace("qr", "QR")
     lines = [
-        f"{row['serial'] or 'without serial'}, found by {str(row['found_by']).replace('qr', 'QR')}{f', {time} UTC' if time else ''}",
+        f"{row['serial'] or 'without serial'}, found by {found_by}{f', {time} UTC' if time else ''}",
         known,
         f"evenness: {100 * row['cv']:.1f} % spread, {100 * row['gradient']:.1f} % across; {row['pixels']} pixels",
     ]

@@ -137,11 +137,8 @@ def _when(flight: Flight) -> str:
 
 def _verdict(findings: Sequence[Finding], not_made: Mapping[str, str]) -> str:
     warnings = sum(finding.level is Level.WARNING for finding in findings)
-    parts = [
-        "Nothing speaks against this flight."
-        if not warnings
-        else f"{warnings} warning{'s' if warnings > 1 else ''}, listed below."
-    ]
+    said = f"{warnings} warning{'s' if warnings > 1 else ''}, listed below."
+    parts = [said if warnings else "Nothing speaks against this flight."]
     if not_made:
         parts.append("Not made: " + ", ".join(not_made) + " (reasons below).")
     return " ".join(parts)
