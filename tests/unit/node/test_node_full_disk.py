@@ -31,6 +31,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def fill(filler: Path) -> None:
+    """Write until nothing more fits."""
+    with filler.open("ab", buffering=0) as stream, pytest.raises(OSError, match="No space left"):
+        while True:
+            stream.write(bytes(4096))
+
+
 def test_an_upload_that_does_not_fit_is_refused_and_nothing_of_it_stays(small_disk: Path) -> None:
     with serving(small_disk / "node") as client:
         uuid = client.init()["uuid"]
@@ -96,14 +103,13 @@ def test_an_engine_that_fills_the_disk_fails_with_the_word_even_when_its_state_c
         project = small_disk / "node" / "tasks" / uuid / "project"
         filler = small_disk / "filler"
         client.wait(uuid, 20)
-        with filler.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space left"):
-            while True:
-                stream.write(bytes(4096))
+        fill(filler)
         client.post("/task/new/init")
         (project / "images" / "sleeps.jpg").unlink()
         (project / "wake").symlink_to("images")
         info = client.wait(uuid, 30)
         assert "ENOSPC" in info["status"]["errorMessage"]
+        fill(filler)  # what the failed task gave back would hold a new one
         assert client.init()["error"].startswith("Disk full (ENOSPC)")
         filler.unlink()
         assert "uuid" in client.init()
