@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from calibration.gates import RULES, Rule, figure
 from uav_workflow.domain.product import Product
 
 _CAPTURES, _MOSAIC = "calibrated_captures", "reflectance"
@@ -34,13 +35,14 @@ _VERDICTS = {"warn": "warning", "fail": "error", "pass": "info"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRow:
-    """A gate as it is shown; `level` is the page's class."""
+    """A gate as it is shown; `level` is the page's class, `means` says what a missed one means and what helps."""
 
     name: str
     value: str
     bound: str
     verdict: str
     level: str
+    means: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,14 +176,20 @@ def _weight(gate: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def _gate(gate: Mapping[str, Any]) -> GateRow:
-    value = gate["value"]
+    value, threshold = gate["value"], float(gate["threshold"])
+    rule = RULES.get(str(gate["name"]).partition("[")[0])
     return GateRow(
         name=str(gate["name"]).replace("[", " (").replace("]", ")").replace("-", " "),
-        value="not known" if value is None else f"{value:.3g}",
-        bound=f"{gate['threshold']:g}",
+        value="not known" if value is None else _figure(rule, value),
+        bound=_figure(rule, threshold),
+        means=f"{rule.what}: {rule.hint}" if rule else "",
         verdict={"warn": "beyond its bound", "fail": "failed"}.get(gate["verdict"], "kept"),
         level=_VERDICTS.get(gate["verdict"], "info"),
     )
+
+
+def _figure(rule: Rule | None, value: float) -> str:
+    return figure(rule, value) if rule else f"{value:.3g}"
 
 
 def _in_order(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

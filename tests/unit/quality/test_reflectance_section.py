@@ -78,8 +78,10 @@ def test_missed_gates_come_first_and_the_others_are_counted(made: dict[str, Prod
     rows = [(gate.name, gate.value, gate.verdict, gate.level) for gate in section.gates]
     assert rows == [
         ("target loo rmse (red)", "not known", "failed", "error"),
-        ("panel cv (Red)", "0.041", "beyond its bound", "warning"),
+        ("panel cv (Red)", "4.1 %", "beyond its bound", "warning"),
     ]
+    assert section.gates[1].bound == "3 %"
+    assert section.gates[1].means.startswith("the calibration panel is not even: clean it")
     assert section.passed == 1
 
 
