@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     keep = arguments.keep.resolve()
     keep.mkdir(parents=True, exist_ok=True)
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
-    text = [f"# Measured figures\n\nMade by `make bench` at revision {_revision()}, {machine}."]
+    text = [f"# Measured figures\n\nMade by `{_command(arguments)}` at revision {_revision()}, {machine}."]
     missed: list[str] = []
     for part in arguments.parts:
         text.append(f"## {part.capitalize()}\n\n{NOTE[part]}")
@@ -109,11 +109,24 @@ def _workflow(workspace: Path) -> list[Figure]:
     ]
 
 
+def _command(arguments: argparse.Namespace) -> str:
+    """What was asked for: fewer seeds or parts are not `make bench`."""
+    if list(arguments.parts) == list(PARTS) and arguments.seeds == len(SEEDS):
+        return "make bench"
+    return f"python -m benchmarks --parts {' '.join(arguments.parts)} --seeds {arguments.seeds}"
+
+
 def _revision() -> str:
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False, cwd=RESULTS.parent
-    )
-    return answer.stdout.strip() or "unknown"
+    """The commit, `-dirty` where files other than the results differ from it."""
+    commit = _git("describe", "--always")
+    changed = _git("status", "--porcelain", "--", ".", f":!{RESULTS.relative_to(RESULTS.parents[1])}")
+    return f"{commit}-dirty" if commit and changed else commit or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=RESULTS.parents[1])
+    return answer.stdout.strip()
 
 
 def _say(text: str) -> None:
