@@ -79,8 +79,8 @@ class Proxy:
             except OSError:
                 return
             thread = threading.Thread(target=self._handle, args=(client,), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def close(self) -> None:
         self._released.set()
