@@ -150,7 +150,7 @@ def test_straight_down_follows_the_gimbal() -> None:
 
 @pytest.mark.parametrize(("tag", "guarded"), [(0.98, False), (0.85, True)])
 def test_a_focal_length_far_from_its_tag_is_held(tag: float, guarded: bool) -> None:
-    truth = block_of(10, 0.2)
+    truth = block_of(10, 0.1)
     start = replace(truth, intrinsics=np.array([[tag * LENS[0], 400, 300, 0, 0, 0, 0, 0]]))
     positions = PositionPriors(
         crs="EPSG:32633", offset=(0, 0), xyz=truth.centres, sigma=np.full(truth.centres.shape, 0.5)
