@@ -37,7 +37,7 @@ from uav_workflow.engine.scratch import Scratch, release
 from uav_workflow.engine.self_calibration import CalibrationSettings
 from uav_workflow.engine.sources import BandLayer
 from uav_workflow.engine.structure import Structure, StructureSettings, reconstruct
-from uav_workflow.engine.surface import Surface, SurfaceSettings, build_surface
+from uav_workflow.engine.surface import OF_BANDS, Surface, SurfaceSettings, build_surface
 from uav_workflow.engine.terrain import TerrainSettings, build_terrain
 from uav_workflow.engine.views import ground_sample_distance, views_of
 from uav_workflow.findings import Finding, warning
@@ -150,8 +150,10 @@ class _Run:
                 reconstruction,
                 images,
                 cell_m=height_models.native_cell_m(cell, gsd),
-                settings=SurfaceSettings(
-                    full_resolution=self._options.pc_quality == "ultra", threads=self._options.threads
+                settings=replace(
+                    OF_BANDS if any(len(capture.images) > 1 for capture in captures) else SurfaceSettings(),
+                    full_resolution=self._options.pc_quality == "ultra",
+                    threads=self._options.threads,
                 ),
                 scratch=Scratch(self._project),
                 progress=report,

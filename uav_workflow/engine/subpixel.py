@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.views import Float32
 
-WINDOW = 5
-"""Side of the window over which a disparity is constant, rectified pixels."""
+WINDOW = 11
+"""Side of the window over which the step from the start value is constant, rectified pixels: with 5 open ground is
+rougher by a third, and walls are no sharper (they come from the start values)."""
 
 
 def refined(left: NDArray[np.uint8], right: NDArray[np.uint8], disparity: Float32, turns: int = 2) -> Float32:

@@ -67,6 +67,10 @@ class SurfaceSettings:
     cache_mib: int = 256
 
 
+OF_BANDS = SurfaceSettings(wanted_estimates=14.0, max_pairs_per_photo=6.0)
+"""For one band of a rig: noisier than a colour photo and of fewer pixels, so that twice the pairs cost no more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
     """A surface model on its grid; arrays (rows, columns).
