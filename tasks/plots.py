@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tasks.product import ProductTask
 from tasks.scope import Scope
-from tasks.surfaces import Dsm, PointCloud
+from tasks.surfaces import Dsm, Dtm, PointCloud, Reconstruction
 from tasks.vegetation import CanopyHeight, Cover, Indices
+from uav_workflow.domain.product import Product
 from uav_workflow.store import Draft
 
 _NO_PLOTS = "the folder has no plots (plots.geojson, plots.gpkg or plots.csv)"
@@ -15,14 +16,14 @@ class PlotPredictors(ProductTask):
     """Statistics of every map on every plot, joined with the observations."""
 
     kind = "plot_predictors"
-    version = 2
+    version = 3
     sections = ("plots",)
     roles = ("flight", "plots", "observations")
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read the maps, and the cloud with the surface it stands on."""
-        return (Cover, CanopyHeight, Indices, PointCloud, Dsm)
+        """Read the maps, the cloud with the surface it stands on, the terrain, and how well the block lies."""
+        return (Cover, CanopyHeight, Indices, PointCloud, Dsm, Dtm, Reconstruction)
 
     @classmethod
     def reason_not_made(cls, scope: Scope) -> str | None:
@@ -32,23 +33,45 @@ class PlotPredictors(ProductTask):
     def make(self, draft: Draft) -> None:
         """Write plot_predictors.parquet."""
         from uav_workflow.plots.cloud_metrics import CloudSource
-        from uav_workflow.plots.predictors import make_plot_predictors
+        from uav_workflow.plots.margins import Margins
+        from uav_workflow.plots.predictors import Maps, make_plot_predictors
+        from uav_workflow.plots.reading import PlotSettings
 
         made = {kind: product for kind, product in self.products().items() if product.not_made is None}
-        cloud, dsm = made.pop(PointCloud.kind, None), made.pop(Dsm.kind, None)
-        rasters = {kind: product.file(f"{kind}.tif") for kind, product in made.items()}
-        canopy = rasters.get(CanopyHeight.kind)
+        files = {
+            kind: product.file("cloud.laz" if kind == PointCloud.kind else f"{kind}.tif")
+            for kind, product in made.items()
+            if kind != Reconstruction.kind
+        }
+        cloud, dsm, dtm = (files.pop(task.kind, None) for task in (PointCloud, Dsm, Dtm))
+        canopy = files.get(CanopyHeight.kind)
+        recipe = self.scope.recipe.plots
         draft.note(
             make_plot_predictors(
                 self.read_flight(),
-                rasters,
+                Maps(
+                    rasters=files,
+                    cloud=CloudSource(cloud=cloud, surface=dsm, canopy_height=canopy)
+                    if cloud and dsm and canopy
+                    else None,
+                    terrain=dtm,
+                    error_m=_check_rmse(made.get(Reconstruction.kind)),
+                    digests={name: digest for product in made.values() for name, digest in product.digests.items()},
+                ),
                 draft.path,
-                minimum_valid=self.scope.recipe.plots.minimum_valid,
-                cloud=CloudSource(cloud=cloud.file("cloud.laz"), surface=dsm.file("dsm.tif"), canopy_height=canopy)
-                if cloud and dsm and canopy
-                else None,
+                settings=PlotSettings(
+                    minimum_valid=recipe.minimum_valid,
+                    margins=Margins(inner=recipe.inner_margin, ring=recipe.ring),
+                ),
             )
         )
+
+
+def _check_rmse(reconstruction: Product | None) -> float | None:
+    """Horizontal RMSE of the check points, metres; None where there are none."""
+    points = reconstruction.facts.get("check_points") if reconstruction else None
+    rmse = points.get("rmse_h_m") if isinstance(points, dict) and points.get("n") else None
+    return float(rmse) if isinstance(rmse, int | float) else None
 
 
 class Biomass(ProductTask):
@@ -109,7 +132,7 @@ class Plots(ProductTask):
     """The plot table: predictors and biomass, one row a plot, variable and method."""
 
     kind = "plots"
-    version = 2
+    version = 3
     roles = ("flight", "plots", "observations")
 
     @classmethod
@@ -123,7 +146,7 @@ class Plots(ProductTask):
         return PlotPredictors.reason_not_made(scope)
 
     def make(self, draft: Draft) -> None:
-        """Write plots.parquet and plots.csv."""
+        """Write plots.parquet, plots.gpkg, plots.csv and datapackage.json."""
         from uav_workflow.plots.table import make_plots
 
         biomass = self.products().get(Biomass.kind)
@@ -141,7 +164,7 @@ class Match(ProductTask):
     """Drone against ground on the same plots."""
 
     kind = "match"
-    version = 2
+    version = 3
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:

@@ -172,6 +172,10 @@ class Plots(Section):
     """Extraction on plots."""
 
     minimum_valid: Share = 0.75
+    inner_margin: float = Field(default=0.05, ge=0, lt=0.5)
+    """Cut off inside the edge for `value_inner`, in sides of the plot."""
+    ring: float = Field(default=1.0, gt=0, le=5)
+    """Width of the ring whose spread says how patchy the surroundings are, in sides of the plot."""
 
 
 class Biomass(Section):

@@ -20,6 +20,8 @@ class Format(StrEnum):
     GEOJSON = "geojson"
     GPKG = "gpkg"
     PARQUET = "parquet"
+    DATAPACKAGE = "datapackage"
+    DWC = "dwc"
 
 
 def plots(
@@ -31,7 +33,15 @@ def plots(
     variable: Annotated[list[str] | None, typer.Option(help="Such as fvc_green or agb_dry; may be repeated.")] = None,
     bbox: Annotated[str | None, typer.Option(help="west,south,east,north in degrees.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="Format of the answer.")] = Format.CSV,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="File; standard output when absent.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File; for datapackage (Frictionless) and dwc (Darwin Core) a new folder or a .zip. "
+            "Standard output when absent.",
+        ),
+    ] = None,
     json_: JsonFlag = False,
 ) -> None:
     """Look up the plot table: one row a plot, variable and method, newest products of every flight."""
@@ -57,7 +67,7 @@ def plots(
         emit(table.to_geo_dict())
     elif output is not None:
         write_table(table, output, format_)
-    elif format_ in {Format.GPKG, Format.PARQUET}:
+    elif format_ not in {Format.CSV, Format.GEOJSON}:
         raise UsageError(f"--format {format_} is no text; name a file with -o")
     else:
         write_table(table, sys.stdout, format_)

@@ -71,6 +71,7 @@ class Plot:
     sigma_h_m: float | None = None
     sigma_v_m: float | None = None
     fix_type: str | None = None
+    vegetation_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

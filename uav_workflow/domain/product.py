@@ -72,3 +72,10 @@ class Product:
         """Facts recorded by the maker."""
         facts = self.manifest.get("facts")
         return facts if isinstance(facts, dict) else {}
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """SHA-256 of its files, by name."""
+        files = self.manifest.get("files")
+        rows = files.items() if isinstance(files, dict) else ()
+        return {name: str(row["sha256"]) for name, row in rows if isinstance(row, dict) and row.get("sha256")}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _KNOWN = (
     "plot_id", "site_id", "parent_plot_id", "geometry", "wkt", "crs", "epsg", "lon", "lat", "longitude", "latitude",
-    "x", "y", "easting", "northing", "sigma_h_m", "sigma_v_m", "fix_type", *SHAPE_COLUMNS,
+    "x", "y", "easting", "northing", "sigma_h_m", "sigma_v_m", "fix_type", "vegetation_class", *SHAPE_COLUMNS,
 )  # fmt: skip
 _CENTRES = (("lon", "lat"), ("longitude", "latitude"), ("x", "y"), ("easting", "northing"))
 
@@ -246,6 +246,7 @@ def _plot(feature: _Feature, metric_crs: str | None, findings: list[Finding]) ->
         sigma_h_m=feature.number("sigma_h_m"),
         sigma_v_m=feature.number("sigma_v_m"),
         fix_type=feature.text("fix_type"),
+        vegetation_class=feature.text("vegetation_class"),
     )
 
 

@@ -16,16 +16,21 @@ from uav_workflow.rasters.reader import Raster
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-_OPERATIONS = {
-    "n_pixels": ("count", "count"),
-    "mean": ("mean", "mean"),
-    "sd": ("stdev", "stdev"),
-    "min": ("min", "min"),
-    "max": ("max", "max"),
-    "median": ("quantile(q=0.5)", "quantile_50"),
-    "p95": ("quantile(q=0.95)", "quantile_95"),
+_OPERATIONS: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    "n_pixels": ("count", {}),
+    # a pixel is whole but for what float32 shares lose
+    "whole_pixels": ("count", {"min_coverage_frac": 0.9999}),
+    "mean": ("mean", {}),
+    "sd": ("stdev", {}),
+    "min": ("min", {}),
+    "max": ("max", {}),
+    "median": ("quantile", {"q": 0.5}),
+    "p95": ("quantile", {"q": 0.95}),
 }
-"""Our name -> exactextract's operation, and the column it makes."""
+"""Field of `ZonalStatistics` -> exactextract's operation and its options."""
+_SUFFIXES = {"median": "_50", "p95": "_95"}
+"""What exactextract appends to the name a quantile is given."""
+_COUNTS = ("n_pixels", "whole_pixels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,8 @@ class ZonalStatistics:
         Area of valid pixels over the area of the plot: what lies outside the raster counts as missing.
     inside_fraction : float
         Share of the plot inside the raster's bounds; 0 is outside.
+    whole_pixels : float
+        Valid pixels that lie inside the plot as a whole.
     sd : float
         Standard deviation over the plot, weighted, divided by the weight.
     """
@@ -49,12 +56,18 @@ class ZonalStatistics:
     n_pixels: float
     valid_fraction: float
     inside_fraction: float
+    whole_pixels: float
     mean: float
     sd: float
     min: float
     max: float
     median: float
     p95: float
+
+    @property
+    def edge_share(self) -> float:
+        """Share of the measured area in pixels that the outline cuts; NaN without measured pixels."""
+        return max(0.0, 1.0 - self.whole_pixels / self.n_pixels) if self.n_pixels > 0 else math.nan
 
 
 def in_crs(plots: Sequence[Plot], crs: str) -> list[BaseGeometry]:
@@ -74,7 +87,13 @@ def in_crs(plots: Sequence[Plot], crs: str) -> list[BaseGeometry]:
     ]
 
 
-def zonal(plots: Sequence[Plot], raster: Path, bands: Sequence[str] | None = None) -> list[ZonalStatistics]:
+def zonal(
+    plots: Sequence[Plot],
+    raster: Path,
+    bands: Sequence[str] | None = None,
+    *,
+    statistics: Sequence[str] = tuple(_OPERATIONS),
+) -> list[ZonalStatistics]:
     """Statistics of every band on every plot, by exactextract.
 
     Parameters
@@ -85,6 +104,8 @@ def zonal(plots: Sequence[Plot], raster: Path, bands: Sequence[str] | None = Non
         Values are used in the file's own precision; nodata, NaN and masked pixels are missing.
     bands : sequence of str, optional
         Names; all bands when absent.
+    statistics : sequence of str
+        Fields of `ZonalStatistics` that are wanted, n_pixels among them; the others stay NaN.
 
     Returns
     -------
@@ -102,7 +123,7 @@ def zonal(plots: Sequence[Plot], raster: Path, bands: Sequence[str] | None = Non
     if missing := [band for band in wanted if band not in names]:
         raise RasterError(f"{raster}: no band {', '.join(missing)}; it has {', '.join(names)}")
     geometries = in_crs(plots, grid.crs)
-    table = _extract(raster, {band: names.index(band) + 1 for band in wanted}, geometries)
+    table = _extract(raster, {band: names.index(band) + 1 for band in wanted}, geometries, statistics)
     rows = []
     for i, (plot, geometry) in enumerate(zip(plots, geometries, strict=True)):
         inside = _inside(geometry, grid)
@@ -116,29 +137,33 @@ def zonal(plots: Sequence[Plot], raster: Path, bands: Sequence[str] | None = Non
 
 
 def _extract(
-    raster: Path, indexes: Mapping[str, int], geometries: Sequence[BaseGeometry]
+    raster: Path, indexes: Mapping[str, int], geometries: Sequence[BaseGeometry], statistics: Sequence[str]
 ) -> dict[str, dict[str, list[float]]]:
     """Band -> statistic -> one value a geometry; geometries without an area have no pixel."""
     import geopandas as gpd
     import rasterio
-    from exactextract import exact_extract
+    from exactextract import Operation, exact_extract
     from exactextract.raster import RasterioRasterSource
 
     result = {
-        band: {name: [0.0 if name == "n_pixels" else math.nan] * len(geometries) for name in _OPERATIONS}
+        band: {name: [0.0 if name in _COUNTS else math.nan] * len(geometries) for name in _OPERATIONS}
         for band in indexes
     }
     rows = [row for row, geometry in enumerate(geometries) if geometry.area > 0]
     if not rows:
         return result
     with rasterio.open(raster) as dataset:
-        sources = [RasterioRasterSource(dataset, index, name=f"b{index}") for index in indexes.values()]
+        sources = {index: RasterioRasterSource(dataset, index, name=f"b{index}") for index in indexes.values()}
         frame = gpd.GeoDataFrame(geometry=gpd.GeoSeries([geometries[row] for row in rows]), crs=dataset.crs)
-        table = exact_extract(sources, frame, [operation for operation, _ in _OPERATIONS.values()], output="pandas")
+        operations = [
+            Operation(_OPERATIONS[name][0], f"{index}_{name}", source, None, _OPERATIONS[name][1])
+            for index, source in sources.items()
+            for name in statistics
+        ]
+        table = exact_extract(list(sources.values()), frame, operations, output="pandas").to_dict("list")
     for band, index in indexes.items():
-        prefix = f"b{index}_" if len(indexes) > 1 else ""
-        for name, (_, column) in _OPERATIONS.items():
-            for row, value in zip(rows, table[prefix + column], strict=True):
+        for name in statistics:
+            for row, value in zip(rows, table[f"{index}_{name}{_SUFFIXES.get(name, '')}"], strict=True):
                 result[band][name][row] = float(value)
     return result
 

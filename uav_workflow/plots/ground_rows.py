@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 
 from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.ground import GroundObservation
 from uav_workflow.findings import Finding, info, warning
-from uav_workflow.plots.schema import NO_VALUE, SUPERSEDED, TIME_GAP, PlotFlag, method_version
-
-LARGEST_GAP_DAYS = 14
-"""Plants change: further apart, ground and drone do not speak of the same thing."""
-WIDE_GAP_DAYS = 7
-
-
-def flight_time(flight: Flight) -> datetime | None:
-    """Middle of the captures in UTC; None when no capture knows UTC."""
-    times = sorted(capture.time_utc for capture in flight.captures if capture.time_utc is not None)
-    return times[len(times) // 2] if times else None
-
-
-def flight_day(flight: Flight) -> date | None:
-    """Day of the flight: flight.yaml's, else the captures' local or UTC day."""
-    if flight.details.date is not None:
-        return flight.details.date
-    local = sorted(c.primary.time_local for c in flight.captures if c.primary.time_local is not None)
-    if local:
-        return local[len(local) // 2].date()
-    middle = flight_time(flight)
-    if middle is None:
-        return None
-    return (middle + timedelta(hours=flight.details.utc_offset_h or 0.0)).date()
-
-
-def gap_days(observation: GroundObservation, day: date | None) -> float | None:
-    """Observation minus flight in days; None when a date is unknown."""
-    return float((observation.date - day).days) if observation.date is not None and day is not None else None
+from uav_workflow.plots.position import Placement
+from uav_workflow.plots.schema import DISTURBED, NO_VALUE, SUPERSEDED, TIME_GAP, PlotFlag, method_version
+from uav_workflow.plots.times import FAST, STEADY, Phases, flight_day, gap_days
 
 
 def ground_rows(
-    flight: Flight, about_plot: Mapping[str, Mapping[str, object]]
+    flight: Flight, about_plot: Mapping[str, Mapping[str, object]], placed: Mapping[str, Placement]
 ) -> tuple[list[dict[str, object]], list[Finding]]:
     """One row an observation of the plots in ``about_plot``, and what there is to say of them.
 
-    Of several dates of one variable on one plot the nearest to the flight is matched, the others carry a reason;
-    beyond `LARGEST_GAP_DAYS` none is.
+    Of several dates of one variable on one plot the nearest to the flight is matched, the others carry a reason.
+    None is matched beyond the gap its phase allows, after a cut in between, or on a plot whose position is too unsure.
     """
     day = flight_day(flight)
     groups: dict[tuple[str, str], list[GroundObservation]] = defaultdict(list)
@@ -58,31 +33,58 @@ def ground_rows(
         "source_sha256": source.sha256 if source else None,
     }
     rows: list[dict[str, object]] = []
+    wide = 0
     for (plot_id, _), members in groups.items():
         if plot_id not in about_plot:
             continue
-        gaps = [gap_days(member, day) for member in members]
-        nearest = min((abs(gap) for gap in gaps if gap is not None), default=None)
-        for member, gap in zip(members, gaps, strict=True):
-            row = {**about_plot[plot_id], **file, **_row(member, gap, _reason(member, gap, nearest))}
-            if row["reason"] == TIME_GAP:
+        pairing = _Pairing.of(members, day, Phases.of(groups.get((plot_id, "phenophase"), ())))
+        wide += pairing.wide
+        for member, reason in zip(members, pairing.reasons(), strict=True):
+            row = {**about_plot[plot_id], **file, **_row(member, day, reason or placed[plot_id].reason)}
+            if reason == TIME_GAP:
                 row["qc_flag"] = int(str(row["qc_flag"])) | PlotFlag.TIME_GAP
             rows.append(row)
-    return rows, _findings(rows, day, [plot_id for plot_id, _ in groups if plot_id not in about_plot])
+    strangers = [plot_id for plot_id, _ in groups if plot_id not in about_plot]
+    return rows, [*_findings(rows, day, wide), *_strangers(strangers)]
 
 
-def _reason(observation: GroundObservation, gap: float | None, nearest: float | None) -> str | None:
-    """Why an observation is not matched; ``nearest`` is the smallest known gap of its plot and variable."""
-    if observation.value is None and observation.text is None:
-        return NO_VALUE
-    if gap is None:
-        return None if nearest is None else SUPERSEDED
-    if abs(gap) > LARGEST_GAP_DAYS:
-        return TIME_GAP
-    return SUPERSEDED if nearest is not None and abs(gap) > nearest else None
+@dataclass(frozen=True, slots=True)
+class _Pairing:
+    """Observations of one variable on one plot, against the day of the flight."""
+
+    members: Sequence[GroundObservation]
+    gaps: Sequence[float | None]
+    day: date | None
+    phases: Phases
+
+    @classmethod
+    def of(cls, members: Sequence[GroundObservation], day: date | None, phases: Phases) -> _Pairing:
+        return cls(members, [gap_days(member, day) for member in members], day, phases)
+
+    @property
+    def wide(self) -> int:
+        """Observations that are matched over a gap worth a word."""
+        limits = self.phases.limits(self.day)
+        return sum(gap is not None and limits.fine < abs(gap) <= limits.most for gap in self.gaps)
+
+    def reasons(self) -> Iterator[str | None]:
+        """Why each is not matched; None where it is."""
+        nearest = min((abs(gap) for gap in self.gaps if gap is not None), default=None)
+        most = self.phases.limits(self.day).most
+        for member, gap in zip(self.members, self.gaps, strict=True):
+            if member.value is None and member.text is None:
+                yield NO_VALUE
+            elif gap is None:
+                yield None if nearest is None else SUPERSEDED
+            elif abs(gap) > most:
+                yield TIME_GAP
+            elif self.phases.cut_between(member.date, self.day):
+                yield DISTURBED
+            else:
+                yield SUPERSEDED if nearest is not None and abs(gap) > nearest else None
 
 
-def _row(observation: GroundObservation, gap: float | None, reason: str | None) -> dict[str, object]:
+def _row(observation: GroundObservation, day: date | None, reason: str | None) -> dict[str, object]:
     return {
         "source": "ground",
         "variable": observation.variable,
@@ -90,7 +92,7 @@ def _row(observation: GroundObservation, gap: float | None, reason: str | None) 
         "text": observation.text,
         "unit": observation.unit,
         "obs_datetime_utc": observation.date.isoformat() if observation.date else None,
-        "dt_days": gap,
+        "dt_days": gap_days(observation, day),
         "method": observation.method or "ground",
         "method_version": method_version(),
         "operator": observation.operator,
@@ -98,23 +100,25 @@ def _row(observation: GroundObservation, gap: float | None, reason: str | None) 
     }
 
 
-def _findings(rows: Sequence[Mapping[str, object]], day: date | None, strangers: Sequence[str]) -> list[Finding]:
-    found = []
-    gaps = [abs(float(str(row["dt_days"]))) for row in rows if row["dt_days"] is not None]
-    far = sum(gap > LARGEST_GAP_DAYS for gap in gaps)
-    wide = sum(WIDE_GAP_DAYS < gap <= LARGEST_GAP_DAYS for gap in gaps)
-    if far:
-        text = f"{far} observations lie more than {LARGEST_GAP_DAYS} days from the flight and are not matched"
-        found.append(warning("observation-time-gap", "observations", text))
-    if wide:
-        text = f"{wide} observations lie {WIDE_GAP_DAYS} - {LARGEST_GAP_DAYS} days from the flight"
-        found.append(info("observation-time-gap", "observations", text, "fine at the peak of the season, not before"))
-    if unknown := len(rows) - len(gaps):
-        what = "the day of the flight is unknown" if day is None else f"{unknown} observations have no date"
-        found.append(info("observation-date-unknown", "observations", f"{what}: matched without a look at the gap"))
-    if strangers:
-        names = ", ".join(sorted(set(strangers)))
-        found.append(
-            warning("observation-without-plot", names, "observations of plots that are not set out are left out")
+def _findings(rows: Sequence[Mapping[str, object]], day: date | None, wide: int) -> Iterator[Finding]:
+    if far := sum(row["reason"] == TIME_GAP for row in rows):
+        text = (
+            f"{far} observations lie more than {STEADY.most} days from the flight "
+            f"({FAST.most} in green-up and senescence) and are not matched"
         )
-    return found
+        yield warning("observation-time-gap", "observations", text)
+    if wide:
+        text = f"{wide} observations lie more than {STEADY.fine} days from the flight ({FAST.fine} in green-up)"
+        yield info("observation-time-gap", "observations", text, "fine at the peak of the season, not before")
+    if cut := sum(row["reason"] == DISTURBED for row in rows):
+        text = f"{cut} observations and the flight lie on two sides of a cut or of grazing, and are not matched"
+        yield warning("observation-after-cut", "observations", text)
+    if unknown := sum(row["dt_days"] is None for row in rows):
+        what = "the day of the flight is unknown" if day is None else f"{unknown} observations have no date"
+        yield info("observation-date-unknown", "observations", f"{what}: matched without a look at the gap")
+
+
+def _strangers(plot_ids: Sequence[str]) -> Iterator[Finding]:
+    if plot_ids:
+        names = ", ".join(sorted(set(plot_ids)))
+        yield warning("observation-without-plot", names, "observations of plots that are not set out are left out")

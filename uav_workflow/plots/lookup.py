@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from uav_workflow.errors import UsageError
-from uav_workflow.plots.schema import to_frame, write_csv, write_parquet
+from uav_workflow.plots.darwin_core import write_darwin_core
+from uav_workflow.plots.datapackage import TABLE, write_datapackage
+from uav_workflow.plots.schema import to_frame, write_csv, write_geopackage, write_parquet
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -90,7 +95,15 @@ def look_up(tables: Sequence[Path], query: PlotQuery) -> gpd.GeoDataFrame:
 
 
 def write_table(table: gpd.GeoDataFrame, target: Path | TextIO, form: str) -> None:
-    """Write rows as ``csv``, ``geojson``, ``gpkg`` or ``parquet``; text forms also to a stream."""
+    """Write rows as ``csv``, ``geojson``, ``gpkg``, ``parquet``, ``datapackage`` or ``dwc``.
+
+    The first two also go to a stream; the last two are a new or empty folder, or a ZIP by the target's ending.
+
+    Raises
+    ------
+    UsageError
+        A form that is no text, and a stream; a folder that holds files.
+    """
     if form == "csv":
         write_csv(table, target)
     elif form == "geojson":
@@ -102,6 +115,43 @@ def write_table(table: gpd.GeoDataFrame, target: Path | TextIO, form: str) -> No
     elif not isinstance(target, Path):
         raise UsageError(f"{form} is no text; name a file")
     elif form == "gpkg":
-        table.to_file(target, driver="GPKG", layer="plots", engine="pyogrio")
-    else:
+        write_geopackage(table, target)
+    elif form == "parquet":
         write_parquet(table, target)
+    else:
+        with folder_or_zip(target) as folder:
+            _BUNDLES[form](table, folder)
+
+
+def _write_package(table: gpd.GeoDataFrame, folder: Path) -> None:
+    write_csv(table, folder / TABLE)
+    write_datapackage(folder, name="plots", title="Plots of drone flights, and what was measured on them")
+
+
+_BUNDLES: Mapping[str, Callable[[gpd.GeoDataFrame, Path], None]] = {
+    "datapackage": _write_package,
+    "dwc": write_darwin_core,
+}
+"""Forms of several files."""
+
+
+@contextmanager
+def folder_or_zip(target: Path) -> Iterator[Path]:
+    """Folder to write into: the target, or one whose files become the target when it ends in .zip.
+
+    Raises
+    ------
+    UsageError
+        The target is a folder that holds files.
+    """
+    if target.suffix.lower() != ".zip":
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise UsageError(f"{target}: is there already; name a new folder, or a file that ends in .zip")
+        target.mkdir(parents=True, exist_ok=True)
+        yield target
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Path(scratch)
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(Path(scratch).iterdir()):
+                archive.write(file, file.name)

@@ -1,13 +1,12 @@
-"""Drone against ground on the same plots."""
+"""Drone against ground on the same plots: the figures a reviewer asks for, as tables and scatters."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,85 +14,49 @@ from numpy.typing import NDArray
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import NotMade
 from uav_workflow.findings import Finding, info
+from uav_workflow.plots.pairs import COLUMNS, Pairs, find_pairs
 from uav_workflow.plots.scatter import draw_scatter
-from uav_workflow.plots.table import LEFT_OUT
 from uav_workflow.statistics.agreement import Agreement
 from uav_workflow.statistics.intervals import interval_coverage
-from uav_workflow.statistics.regression import Line, deming, reduced_major_axis
+from uav_workflow.statistics.regression import Line, deming, observed_on_predicted, reduced_major_axis, theil_sen
 from uav_workflow.store import write_json
 
-Floats = NDArray[np.float64]
+Row = dict[str, Json]
+
 LAMBDA = 1.0
 """Error variance of the drone over that of the ground, assumed for the Deming line."""
 FEW = 10
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlotMatch:
-    """Pairs of one variable and drone method.
-
-    Attributes
-    ----------
-    drone, ground : float64 (n,)
-        In the variable's unit.
-    pi90_lo, pi90_hi : float64 (n,)
-        Interval of the drone value; NaN where it states none.
-    """
-
-    variable: str
-    method: str
-    unit: str
-    plot_ids: tuple[str, ...]
-    site_ids: tuple[str, ...]
-    n_left_out: int
-    """Pairs whose drone value comes from a model fitted without the plot."""
-    drone: Floats
-    ground: Floats
-    pi90_lo: Floats
-    pi90_hi: Floats
-
-    def statistics(self) -> dict[str, Json]:
-        """Row of match.csv; None where a figure is not defined."""
-        coverage = interval_coverage(self.pi90_lo, self.pi90_hi, self.ground)
-        numbers: dict[str, float | int] = {
-            **asdict(Agreement.of(self.drone, self.ground)),
-            **_line("deming", deming(self.ground, self.drone, LAMBDA), len(self.plot_ids)),
-            "deming_lambda": LAMBDA,
-            **_line("rma", reduced_major_axis(self.ground, self.drone), len(self.plot_ids)),
-            "pi90_n": coverage.n,
-            "pi90_coverage": coverage.share,
-            "pi90_mean_width": coverage.mean_width,
-        }
-        return {
-            "variable": self.variable,
-            "method": self.method,
-            "unit": self.unit,
-            "n_sites": len(set(self.site_ids)),
-            "n_left_out": self.n_left_out,
-            **{name: None if not math.isfinite(number) else number for name, number in numbers.items()},
-        }
-
-    def pairs(self) -> list[Json]:
-        """Every pair, for match.json."""
-        columns = (self.plot_ids, self.site_ids, self.ground, self.drone, self.pi90_lo, self.pi90_hi)
-        return [
-            {
-                "plot_id": plot,
-                "site_id": site,
-                "ground": float(ground),
-                "drone": float(drone),
-                "pi90_lo": float(low) if math.isfinite(low) else None,
-                "pi90_hi": float(high) if math.isfinite(high) else None,
-            }
-            for plot, site, ground, drone, low, high in zip(*columns, strict=True)
-        ]
+CONVENTIONS: Mapping[str, Json] = {
+    "level": "own: drone and ground on the same plot; parent: quadrats averaged over the larger plot they lie in",
+    "r2": "1 - SSE/SST against the mean of the ground values (centred); it may be negative",
+    "r": "Pearson's correlation",
+    "bias": "drone - ground, with its 95 % Student interval",
+    "rmse": "divided by n; rmse_unbiased: after the bias is taken out",
+    "rrmse_percent": "RMSE over the mean of the ground values",
+    "nrmse_percent": "RMSE over the range of the ground values",
+    "error_median, error_p90": "quantiles of the absolute error",
+    "ccc": "Lin's concordance correlation coefficient",
+    "deming": f"drone on ground, lambda {LAMBDA:g} (error variance drone / ground, assumed), jackknife 95 % interval",
+    "rma": "reduced major axis, drone on ground, jackknife 95 % interval",
+    "theil_sen": "drone on ground, Sen's 95 % interval of the slope",
+    "observed_on_predicted": "ordinary line of ground on drone, Student 95 % interval: 1 and 0 for a sound method",
+    "pi90": "share of ground values inside the drone's 90 % interval, and its mean width",
+    "agb_dry": "training plots are predicted by the model fitted without them",
+}
 
 
 def make_match(plots_table: Path, out: Path) -> Made:
-    """Write ``match.csv``, ``match.json`` and ``scatter_<variable>.png``.
+    """Write ``match.csv``, ``match_groups.csv``, ``match.json`` and ``scatter_<variable>.png``.
 
-    A pair is a drone row and the ground rows of the same plot and variable, both with a value and without a reason;
-    ground replicates are averaged. Biomass of training plots was predicted without them (see `table.make_plots`).
+    Biomass of training plots was predicted without them (see `table.make_plots`).
+
+    Parameters
+    ----------
+    plots_table : Path
+        plots.parquet.
+    out : Path
+        Folder to write into.
 
     Raises
     ------
@@ -102,64 +65,105 @@ def make_match(plots_table: Path, out: Path) -> Made:
     """
     import pandas as pd
 
-    columns = ["plot_id", "site_id", "source", "variable", "value", "unit", "method", "pi90_lo", "pi90_hi", "reason"]
-    table = pd.read_parquet(plots_table, columns=columns)
-    matches = list(find_matches(table))
+    matches = list(find_pairs(pd.read_parquet(plots_table, columns=list(COLUMNS))))
     if not matches:
         raise NotMade("match: no variable was both measured on the ground and seen by the drone on the same plot")
-    statistics = [match.statistics() for match in matches]
-    with (out / "match.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(statistics[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(statistics)
-    documents = [{**row, "pairs": match.pairs()} for row, match in zip(statistics, matches, strict=True)]
+    statistics = [statistics_of(match) for match in matches]
+    groups = [list(group_statistics(match)) for match in matches]
+    _write_csv(out / "match.csv", statistics)
+    _write_csv(out / "match_groups.csv", [row for rows in groups for row in rows])
+    documents: list[Json] = [
+        {**row, "groups": [*parts], "pairs": list_pairs(match)}
+        for row, parts, match in zip(statistics, groups, matches, strict=True)
+    ]
     write_json(out / "match.json", {"conventions": CONVENTIONS, "matches": documents})
     for match, row in zip(matches, statistics, strict=True):
-        twin = sum(other.variable == match.variable for other in matches) > 1
-        name = f"{match.variable}_{match.method}" if twin else match.variable
-        draw_scatter(match.ground, match.drone, row, out / f"scatter_{name}.png")
-    facts: list[Json] = [dict(row) for row in statistics]
-    return Made(findings=tuple(_findings(statistics)), facts={"match": facts})
+        draw_scatter(match, row, out / f"scatter_{_name(match, matches)}.png")
+    return Made(findings=tuple(_findings(statistics)), facts={"match": [*statistics], "deming_lambda": LAMBDA})
 
 
-CONVENTIONS: Mapping[str, Json] = {
-    "r2": "1 - SSE/SST against the mean of the ground values",
-    "bias": "drone - ground, with its 95 % Student interval",
-    "rmse": "divided by n",
-    "rrmse_percent": "RMSE over the mean of the ground values",
-    "nrmse_percent": "RMSE over the range of the ground values",
-    "deming": f"drone on ground, lambda {LAMBDA:g} (error variance drone / ground, assumed), jackknife 95 % interval",
-    "rma": "drone on ground, jackknife 95 % interval",
-    "agb_dry": "training plots are predicted by the model fitted without them",
-}
+def statistics_of(match: Pairs) -> Row:
+    """Row of match.csv; None where a figure is not defined."""
+    coverage = interval_coverage(match.pi90_lo, match.pi90_hi, match.ground)
+    n = len(match.plot_ids)
+    robust = theil_sen(match.ground, match.drone)
+    numbers: dict[str, float | int] = {
+        **asdict(Agreement.of(match.drone, match.ground)),
+        **_line("deming", deming(match.ground, match.drone, LAMBDA), n),
+        "deming_lambda": LAMBDA,
+        **_line("rma", reduced_major_axis(match.ground, match.drone), n),
+        "theil_sen_slope": robust.slope,
+        "theil_sen_slope_ci95_lo": robust.slope_lo,
+        "theil_sen_slope_ci95_hi": robust.slope_hi,
+        "theil_sen_intercept": robust.intercept,
+        **_line("observed_on_predicted", observed_on_predicted(match.drone, match.ground), n),
+        "pi90_n": coverage.n,
+        "pi90_coverage": coverage.share,
+        "pi90_mean_width": coverage.mean_width,
+    }
+    return {
+        **_of_what(match),
+        "n_sites": len(set(match.site_ids)),
+        "n_ground": int(match.n_ground.sum()),
+        "n_left_out": match.n_left_out,
+        **_finite(numbers),
+    }
 
 
-def find_matches(table: Any) -> Iterator[PlotMatch]:
-    """Pairs by variable and drone method; what follows a colon in the method (left_out) does not part them."""
-    usable = table[table["value"].notna() & table["reason"].isna()]
-    drone, ground = usable[usable["source"] == "drone"], usable[usable["source"] == "ground"]
-    means = ground.groupby(["variable", "plot_id"])["value"].mean()
-    family = drone["method"].str.partition(":")[0]
-    for (variable, method), rows in drone.groupby(["variable", family], sort=True):
-        if variable not in means:
-            continue
-        measured = means[variable]
-        pairs = rows[rows["plot_id"].isin(measured.index)].sort_values("plot_id")
-        if pairs.empty:
-            continue
-        left_out = pairs["method"].str.endswith(f":{LEFT_OUT}")
-        yield PlotMatch(
-            variable=str(variable),
-            method=str(method),
-            unit=str(pairs["unit"].iloc[0]),
-            plot_ids=tuple(str(plot) for plot in pairs["plot_id"]),
-            site_ids=tuple(str(site) for site in pairs["site_id"]),
-            n_left_out=int(left_out.sum()),
-            drone=pairs["value"].to_numpy(dtype=np.float64),
-            ground=measured.loc[pairs["plot_id"]].to_numpy(dtype=np.float64),
-            pi90_lo=pairs["pi90_lo"].to_numpy(dtype=np.float64),
-            pi90_hi=pairs["pi90_hi"].to_numpy(dtype=np.float64),
-        )
+def group_statistics(match: Pairs) -> Iterator[Row]:
+    """Rows of match_groups.csv: the agreement of every site and of every class of vegetation, where there are two."""
+    for kind, names in (("site", match.site_ids), ("vegetation_class", match.classes)):
+        labels = np.array(names)
+        for name in sorted(set(names)) if len(set(names)) > 1 else ():
+            members = labels == name
+            coverage = interval_coverage(match.pi90_lo[members], match.pi90_hi[members], match.ground[members])
+            numbers: dict[str, float | int] = {
+                **asdict(Agreement.of(match.drone[members], match.ground[members])),
+                "pi90_coverage": coverage.share,
+                "pi90_mean_width": coverage.mean_width,
+            }
+            yield {**_of_what(match), "group": kind, "name": name or "unnamed", **_finite(numbers)}
+
+
+def list_pairs(match: Pairs) -> list[Json]:
+    """Every pair, for match.json."""
+    numbers: Sequence[NDArray[np.float64]] = (match.ground, match.drone, match.pi90_lo, match.pi90_hi)
+    names = ("ground", "drone", "pi90_lo", "pi90_hi")
+    found: list[Json] = []
+    for plot, site, kind, many, *values in zip(
+        match.plot_ids, match.site_ids, match.classes, match.n_ground, *numbers, strict=True
+    ):
+        row: Row = {"plot_id": plot, "site_id": site, "vegetation_class": kind or None, "n_ground": int(many)}
+        found.append({**row, **_finite(dict(zip(names, map(float, values), strict=True)))})
+    return found
+
+
+def _of_what(match: Pairs) -> Row:
+    return {"variable": match.variable, "method": match.method, "level": match.level, "unit": match.unit}
+
+
+def _finite(numbers: Mapping[str, float | int]) -> Row:
+    return {name: number if math.isfinite(number) else None for name, number in numbers.items()}
+
+
+def _name(match: Pairs, matches: Sequence[Pairs]) -> str:
+    """Name of a match's file: the variable, and what tells it from others of the same variable."""
+    twins = [other for other in matches if other.variable == match.variable]
+    parts = [match.variable]
+    if any(other.method != match.method for other in twins):
+        parts.append(match.method)
+    if any(other.level != match.level for other in twins):
+        parts.append(match.level)
+    return "_".join(parts)
+
+
+def _write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """One line a row; a file with its head alone where there is none."""
+    columns = list(rows[0]) if rows else ["variable", "method", "level", "unit", "group", "name"]
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _line(name: str, line: Line, n: int) -> dict[str, float]:
@@ -176,7 +180,7 @@ def _line(name: str, line: Line, n: int) -> dict[str, float]:
     }
 
 
-def _findings(statistics: list[dict[str, Json]]) -> Iterator[Finding]:
+def _findings(statistics: Sequence[Row]) -> Iterator[Finding]:
     for row in statistics:
         n = int(str(row["n"]))
         if n < FEW:

@@ -8,58 +8,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from uav_workflow.plots.columns import COLUMNS
+
 if TYPE_CHECKING:
     import geopandas as gpd
-
-TEXT = "string"
-NUMBER = "float64"
-
-COLUMNS: Mapping[str, str] = {
-    "plot_id": TEXT,
-    "site_id": TEXT,
-    "parent_plot_id": TEXT,
-    "flight_id": TEXT,
-    "campaign": TEXT,
-    "quadrat_shape": TEXT,
-    "area_m2": NUMBER,
-    "crs": TEXT,
-    "x": NUMBER,
-    "y": NUMBER,
-    "z": NUMBER,
-    "pos_sigma_h_m": NUMBER,
-    "pos_sigma_v_m": NUMBER,
-    "fix_type": TEXT,
-    "obs_datetime_utc": TEXT,
-    "flight_datetime_utc": TEXT,
-    "dt_days": NUMBER,
-    "source": TEXT,
-    "variable": TEXT,
-    "value": NUMBER,
-    "text": TEXT,
-    "unit": TEXT,
-    "uncertainty": NUMBER,
-    "uncertainty_type": TEXT,
-    "pi90_lo": NUMBER,
-    "pi90_hi": NUMBER,
-    "method": TEXT,
-    "method_version": TEXT,
-    "n_pixels": NUMBER,
-    "valid_fraction": NUMBER,
-    "shadow_fraction": NUMBER,
-    "gsd_m": NUMBER,
-    "qc_flag": "int64",
-    "reason": TEXT,
-    "source_file": TEXT,
-    "source_sha256": TEXT,
-    "operator": TEXT,
-    "licence": TEXT,
-}
-"""Columns beside geometry, in order, with their dtype.
-
-``source`` is drone or ground. The two times are ISO 8601, and a day where only the day is known. ``dt_days`` is
-observation minus flight. ``n_pixels`` is the sum of the pixels' covered shares. ``reason`` says why a value is empty
-or, on a ground row, why it is not matched. A missing value is empty, never a number.
-"""
+    import pandas as pd
 
 OUTSIDE = "outside"
 NO_DATA = "no-data"
@@ -68,6 +21,23 @@ LOW_VALID = "low-valid-fraction"
 TIME_GAP = "time-gap"
 SUPERSEDED = "another-observation-is-nearer"
 NO_VALUE = "no-value"
+AT_PARENT = "position-offset-matched-at-parent"
+POSITION_OFFSET = "position-offset"
+DISTURBED = "cut-or-grazed-in-between"
+
+REASONS: Mapping[str, str] = {
+    OUTSIDE: "the plot lies outside the map",
+    NO_DATA: "the map has no measured pixel there",
+    NO_AREA: "the outline has no area in the map's CRS",
+    LOW_VALID: "too little of the plot is measured",
+    TIME_GAP: "observation and flight lie too far apart in time",
+    SUPERSEDED: "another observation of the same variable lies nearer to the flight",
+    NO_VALUE: "no value could be given",
+    AT_PARENT: "the position is too unsure for the plot itself: matched with its parent plot",
+    POSITION_OFFSET: "the position is too unsure for a match",
+    DISTURBED: "the plot was cut or grazed between flight and observation",
+}
+"""What the words of the column `reason` mean."""
 
 
 class PlotFlag(IntFlag):
@@ -91,17 +61,38 @@ class PlotFlag(IntFlag):
     """A height that the surface can't tell from ground: less than twice the vertical RMSE of the check points."""
 
 
+FLAGS: Mapping[PlotFlag, str] = {
+    PlotFlag.OUTSIDE: "part of the plot, or all of it, lies outside the map",
+    PlotFlag.LOW_VALID: "too little of the plot is measured",
+    PlotFlag.SHADOW: "more than a quarter lies in shadow",
+    PlotFlag.TIME_GAP: "observation and flight lie too far apart in time",
+    PlotFlag.POSITION: "the position is less certain than a fifth of the plot's side",
+    PlotFlag.EXTRAPOLATED: "a predictor lies outside what the model has seen",
+    PlotFlag.CUT_AT_ZERO: "a negative prediction became 0",
+    PlotFlag.BELOW_DETECTION: "a height that the surface can't tell from ground",
+}
+"""The flags in words."""
+
+
+def raised(flags: int) -> list[str]:
+    """Flags that are raised, in words."""
+    return [text for flag, text in FLAGS.items() if flags & flag]
+
+
 def method_version() -> str:
     """Version of this project, as it stands in the column method_version."""
     return metadata.version("uav-workflow")
 
 
 def to_frame(rows: Sequence[Mapping[str, object]], crs: str) -> gpd.GeoDataFrame:
-    """Rows as a GeoDataFrame with every column of `COLUMNS` and geometry, in order and of its dtype."""
+    """Rows as a GeoDataFrame with every column of `COLUMNS` and geometry, in order and of its dtype, numbered."""
     import geopandas as gpd
     import pandas as pd
 
-    frame = pd.DataFrame(list(rows), columns=[*COLUMNS, "geometry"]).astype(dict(COLUMNS))
+    frame = pd.DataFrame(list(rows), columns=[*COLUMNS, "geometry"]).assign(row_id=range(len(rows)))
+    frame = frame.astype({name: column.dtype for name, column in COLUMNS.items()})
+    nameless = frame["source"].eq("drone") & frame["value"].isna() & frame["reason"].isna()
+    frame.loc[nameless, "reason"] = NO_VALUE
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=crs)
 
 
@@ -110,7 +101,21 @@ def write_parquet(frame: gpd.GeoDataFrame, path: Path) -> None:
     frame.to_parquet(path, index=False, compression="zstd", schema_version="1.1.0", write_covering_bbox=True)
 
 
+def flat(frame: gpd.GeoDataFrame) -> pd.DataFrame:
+    """The table without a geometry type: its geometry as WKT in the last column."""
+    table: pd.DataFrame = frame.drop(columns="geometry").assign(geometry=frame.geometry.to_wkt())
+    return table
+
+
 def write_csv(frame: gpd.GeoDataFrame, target: Path | TextIO) -> None:
     """Write CSV with the geometry as WKT in the last column; missing is empty."""
-    flat = frame.drop(columns="geometry").assign(geometry=frame.geometry.to_wkt())
-    flat.to_csv(target, index=False, lineterminator="\n")
+    flat(frame).to_csv(target, index=False, lineterminator="\n")
+
+
+def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:
+    """Write one layer, ``plots``; polygons become multi-polygons, as a layer has one type."""
+    from shapely import multipolygons
+    from shapely.geometry import Polygon
+
+    whole = frame.geometry.map(lambda shape: multipolygons([shape]) if isinstance(shape, Polygon) else shape)
+    frame.set_geometry(whole, crs=frame.crs).to_file(path, driver="GPKG", layer="plots", engine="pyogrio")

@@ -9,15 +9,26 @@ from typing import Any
 from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.product import Made
 from uav_workflow.errors import StoreError
-from uav_workflow.plots.schema import COLUMNS, PlotFlag, method_version, to_frame, write_csv, write_parquet
+from uav_workflow.plots.columns import COLUMNS
+from uav_workflow.plots.datapackage import write_datapackage
+from uav_workflow.plots.schema import (
+    PlotFlag,
+    method_version,
+    to_frame,
+    write_csv,
+    write_geopackage,
+    write_parquet,
+)
 from uav_workflow.vegetation.biomass_card import load_model, read_left_out
 from uav_workflow.vegetation.biomass_models import BiomassModel, Prediction
 
 LEFT_OUT = "left_out"
+_OF_A_MAP = ("text", "value_inner", "ring_mean", "ring_sd", "edge_share", "gsd_m", "source_sha256")
+"""Columns of a predictor's row that say nothing of a modelled value."""
 
 
 def make_plots(flight: Flight, predictors: Path, biomass: Path | None, out: Path) -> Made:
-    """Write ``plots.parquet`` and ``plots.csv``: the predictors' rows and one biomass row a plot.
+    """Write ``plots.parquet``, ``plots.gpkg``, ``plots.csv`` and ``datapackage.json``: predictors, and biomass a plot.
 
     Biomass comes from the model and the plot's own predictors, not from the map, whose cells straddle the plot's edge.
     A plot the model was trained on gets the prediction of a model chosen and fitted without it and its group (method
@@ -49,8 +60,11 @@ def make_plots(flight: Flight, predictors: Path, biomass: Path | None, out: Path
         rows = list(_biomass_rows(table, load_model(biomass / "model.json"), left_out))
         table = pd.concat([table, to_frame(rows, str(table.crs))], ignore_index=True)
     table = table[[*COLUMNS, "geometry"]].sort_values(["plot_id", "source", "variable"], kind="stable")
+    table = table.assign(row_id=range(len(table)))
     write_parquet(table, out / "plots.parquet")
+    write_geopackage(table, out / "plots.gpkg")
     write_csv(table, out / "plots.csv")
+    write_datapackage(out, name=flight.flight_id, title=f"Plots of {flight.site}, flight {flight.flight_id}")
     empty = int((table["source"].eq("drone") & table["value"].isna()).sum())
     return Made(facts={"rows": len(table), "plots": len(flight.plots), "biomass_rows": len(rows), "empty_rows": empty})
 
@@ -72,7 +86,7 @@ def _biomass_rows(table: Any, model: BiomassModel, left_out: Mapping[str, Predic
         flag |= int(PlotFlag.CUT_AT_ZERO) * bool(negative)
         gap, day = dates.get(str(plot_id), (None, None))
         yield {
-            **{name: base[name] for name in COLUMNS if name not in ("plot_id", "text")},
+            **{name: base[name] for name in COLUMNS if name not in ("plot_id", *_OF_A_MAP)},
             "plot_id": plot_id,
             "geometry": base["geometry"],
             "variable": "agb_dry",

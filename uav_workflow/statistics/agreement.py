@@ -111,6 +111,10 @@ class Agreement:
     nrmse_percent: float
     """Of the range of the observations."""
     mae: float
+    error_median: float
+    """Median of the absolute errors."""
+    error_p90: float
+    """Nine in ten absolute errors are smaller."""
     bias: float
     """Predicted - observed."""
     bias_ci95_lo: float
@@ -139,6 +143,8 @@ class Agreement:
             rrmse_percent=100.0 * error / mean if has and mean > 0 else math.nan,
             nrmse_percent=100.0 * error / span if span > 0 else math.nan,
             mae=mae(p, o),
+            error_median=float(np.median(np.abs(p - o))) if has else math.nan,
+            error_p90=float(np.quantile(np.abs(p - o), 0.9)) if has else math.nan,
             bias=mean_error,
             bias_ci95_lo=low,
             bias_ci95_hi=high,

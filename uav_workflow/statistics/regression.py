@@ -114,6 +114,43 @@ def through_zero(x: ArrayLike, y: ArrayLike) -> Line:
     return Line(slope=slope, intercept=0.0, slope_se=sd / math.sqrt(scale), intercept_se=0.0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustLine:
+    """``y = intercept + slope x`` that a third of wild points does not move, with the interval of its slope."""
+
+    slope: float
+    intercept: float
+    slope_lo: float
+    slope_hi: float
+
+
+def theil_sen(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> RobustLine:
+    """Median of the slopes between all pairs of points (Theil 1950; interval and ties after Sen 1968).
+
+    The intercept is ``median(y) - slope median(x)`` (Conover 1980). NaN below three points or where x does not vary.
+    """
+    from scipy.stats import theilslopes
+
+    xs, ys = paired(x, y)
+    if xs.size < 3 or np.ptp(xs) == 0.0:
+        return RobustLine(slope=math.nan, intercept=math.nan, slope_lo=math.nan, slope_hi=math.nan)
+    found = theilslopes(ys, xs, level, method="separate")
+    low, high = float(found.low_slope), float(found.high_slope)
+    return RobustLine(slope=float(found.slope), intercept=float(found.intercept), slope_lo=low, slope_hi=high)
+
+
+def observed_on_predicted(predicted: ArrayLike, observed: ArrayLike) -> Line:
+    """Ordinary line of observed (y) on predicted (x): 1 and 0 for a sound model (Piñeiro et al. 2008).
+
+    The other way round the slope is below 1 even for a sound model, because predictions vary less than what is
+    observed. NaN where the predictions do not vary.
+    """
+    p, o = paired(predicted, observed)
+    if p.size < 3 or np.ptp(p) == 0.0:
+        return Line(slope=math.nan, intercept=math.nan)
+    return ordinary(p, o).line
+
+
 def deming(x: ArrayLike, y: ArrayLike, error_variance_ratio: float = 1.0) -> Line:
     """Line with errors on both sides (Deming 1943; closed form after Linnet 1993, Clin. Chem. 39, 424).
 

@@ -15,7 +15,7 @@ import pytest
 from uav_workflow.domain.flight import Flight
 from uav_workflow.errors import RasterError
 from uav_workflow.plots.cloud_metrics import CloudSource, cloud_metrics
-from uav_workflow.plots.predictors import make_plot_predictors
+from uav_workflow.plots.predictors import Maps, make_plot_predictors
 
 CORNER = (5e5, 4.2e6)
 Make = Callable[..., Any]
@@ -71,7 +71,9 @@ def test_rows_stand_beside_those_of_the_raster(
     source: CloudSource, square: Make, flown: Callable[..., Flight], tmp_path: Path
 ) -> None:
     plots = [square("in", 2, 2), square("edge", 7.5, 2), square("away", 50, 50)]
-    made = make_plot_predictors(flown(plots), {"canopy_height": source.canopy_height}, tmp_path, cloud=source)
+    made = make_plot_predictors(
+        flown(plots), Maps(rasters={"canopy_height": source.canopy_height}, cloud=source), tmp_path
+    )
     table = gpd.read_parquet(tmp_path / "plot_predictors.parquet")
     cloud = table[table["method"] == "cloud_cells_10cm"]
     assert set(cloud["variable"]) == {

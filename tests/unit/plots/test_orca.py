@@ -19,7 +19,7 @@ from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.ground import GroundObservation, Plot
 from uav_workflow.plots.extraction import zonal
 from uav_workflow.plots.matching import make_match
-from uav_workflow.plots.predictors import make_plot_predictors
+from uav_workflow.plots.predictors import Maps, make_plot_predictors
 from uav_workflow.plots.table import make_plots
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.rasters.writer import cog
@@ -198,7 +198,7 @@ def test_whole_chain_from_one_canopy_height(
         for name, row in published.items()
     ]
     flight = flown(plots, observations, date(2016, 7, 25))
-    make_plot_predictors(flight, {"canopy_height": canopy}, tmp_path)
+    make_plot_predictors(flight, Maps(rasters={"canopy_height": canopy}), tmp_path)
     settings = BiomassSettings(rungs=("linear_height",))
     made = make_biomass(tmp_path / "plot_predictors.parquet", {"canopy_height": canopy}, tmp_path, settings=settings)
     make_plots(flight, tmp_path / "plot_predictors.parquet", tmp_path, tmp_path)

@@ -18,7 +18,8 @@ import pytest
 from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.ground import GroundObservation, Plot
 from uav_workflow.errors import NotMade
-from uav_workflow.plots.predictors import make_plot_predictors
+from uav_workflow.plots.predictors import Maps, make_plot_predictors
+from uav_workflow.plots.reading import PlotSettings
 from uav_workflow.plots.schema import COLUMNS, PlotFlag
 
 DAY = date(2026, 7, 20)
@@ -64,7 +65,7 @@ def one(table: gpd.GeoDataFrame, plot_id: str, variable: str, source: str = "dro
 def test_values_and_columns(
     flown: Callable[..., Flight], plots: list[Plot], maps: dict[str, Path], tmp_path: Path
 ) -> None:
-    made = make_plot_predictors(flown(plots), maps, tmp_path)
+    made = make_plot_predictors(flown(plots), Maps(rasters=maps), tmp_path)
     table = rows(tmp_path)
     assert list(table.columns) == [*COLUMNS, "geometry"]
     assert table.crs.to_epsg() == 32647
@@ -94,7 +95,7 @@ def test_values_and_columns(
 def test_what_has_no_value_says_why(
     flown: Callable[..., Flight], plots: list[Plot], maps: dict[str, Path], tmp_path: Path
 ) -> None:
-    made = make_plot_predictors(flown(plots), maps, tmp_path)
+    made = make_plot_predictors(flown(plots), Maps(rasters=maps), tmp_path)
     table = rows(tmp_path)
     reasons = {plot: one(table, plot, "height_mean")["reason"] for plot in ("hole", "part", "away")}
     assert reasons == {"hole": "no-data", "part": "low-valid-fraction", "away": "outside"}
@@ -117,7 +118,7 @@ def test_plot_without_a_place_says_so(
     flown: Callable[..., Flight], square: Make, maps: dict[str, Path], tmp_path: Path
 ) -> None:
     wrong = replace(square("wrong", 3, 1), crs="EPSG:4326")
-    made = make_plot_predictors(flown([wrong, square("A", 3, 1)]), maps, tmp_path)
+    made = make_plot_predictors(flown([wrong, square("A", 3, 1)]), Maps(rasters=maps), tmp_path)
     row = one(rows(tmp_path), "wrong", "height_mean")
     assert row["reason"] == "no-area"
     assert np.isnan(row["value"])
@@ -127,13 +128,13 @@ def test_plot_without_a_place_says_so(
 def test_shadow_is_missing_cover_and_is_reported(
     flown: Callable[..., Flight], plots: list[Plot], maps: dict[str, Path], tmp_path: Path
 ) -> None:
-    make_plot_predictors(flown(plots), maps, tmp_path)
+    make_plot_predictors(flown(plots), Maps(rasters=maps), tmp_path)
     shady = one(rows(tmp_path), "shady", "fvc_green")
     assert shady["shadow_fraction"] == pytest.approx(0.5)
     assert shady["valid_fraction"] == pytest.approx(0.5)
     assert shady["reason"] == "low-valid-fraction"
     assert shady["qc_flag"] & PlotFlag.SHADOW
-    make_plot_predictors(flown(plots), maps, tmp_path, minimum_valid=0.4)
+    make_plot_predictors(flown(plots), Maps(rasters=maps), tmp_path, settings=PlotSettings(minimum_valid=0.4))
     assert one(rows(tmp_path), "shady", "fvc_green")["value"] == 0
 
 
@@ -154,7 +155,7 @@ def test_ground_rows_travel_with_their_gap(
         observed("part", "lai", 1.6, DAY + timedelta(days=5)),
         observed("nowhere", "lai", 1.0),
     ]
-    made = make_plot_predictors(flown(plots, observations), maps, tmp_path)
+    made = make_plot_predictors(flown(plots, observations), Maps(rasters=maps), tmp_path)
     table = rows(tmp_path)
     ground = table[table["source"] == "ground"]
     cover = ground[ground["variable"] == "fvc_green"].set_index("dt_days")
@@ -181,7 +182,7 @@ def test_ground_rows_travel_with_their_gap(
 def test_file_is_geoparquet_with_a_box_a_row(
     flown: Callable[..., Flight], plots: list[Plot], maps: dict[str, Path], tmp_path: Path
 ) -> None:
-    make_plot_predictors(flown(plots), maps, tmp_path)
+    make_plot_predictors(flown(plots), Maps(rasters=maps), tmp_path)
     meta = json.loads(pq.read_metadata(tmp_path / "plot_predictors.parquet").metadata[b"geo"])
     assert meta["version"] == "1.1.0"
     assert "bbox" in meta["columns"]["geometry"]["covering"]
@@ -193,9 +194,9 @@ def test_without_plots_or_maps(
     flown: Callable[..., Flight], plots: list[Plot], maps: dict[str, Path], tmp_path: Path
 ) -> None:
     with pytest.raises(NotMade, match="no plots"):
-        make_plot_predictors(flown([]), maps, tmp_path)
+        make_plot_predictors(flown([]), Maps(rasters=maps), tmp_path)
     with pytest.raises(NotMade, match="no map"):
-        make_plot_predictors(flown(plots), {}, tmp_path)
+        make_plot_predictors(flown(plots), Maps(rasters={}), tmp_path)
 
 
 def test_heights_that_the_surface_can_not_tell_from_ground_are_flagged(
@@ -209,7 +210,7 @@ def test_heights_that_the_surface_can_not_tell_from_ground_are_flagged(
         ),
         "indices": write_raster("indices.tif", {"GLI": np.full((100, 100), 0.01)}),
     }
-    make_plot_predictors(flown([square("low", 1, 1), square("tall", 7, 1)]), maps, tmp_path)
+    make_plot_predictors(flown([square("low", 1, 1), square("tall", 7, 1)]), Maps(rasters=maps), tmp_path)
     table = rows(tmp_path)
     flags = [int(one(table, plot, "height_mean")["qc_flag"]) & PlotFlag.BELOW_DETECTION for plot in ("low", "tall")]
     assert flags == [PlotFlag.BELOW_DETECTION, 0]

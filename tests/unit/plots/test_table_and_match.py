@@ -18,7 +18,7 @@ from shapely import from_wkt
 from uav_workflow.domain.flight import Flight
 from uav_workflow.errors import NotMade
 from uav_workflow.plots.matching import make_match
-from uav_workflow.plots.predictors import make_plot_predictors
+from uav_workflow.plots.predictors import Maps, make_plot_predictors
 from uav_workflow.plots.table import make_plots
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.vegetation.biomass import BiomassSettings, make_biomass
@@ -57,7 +57,7 @@ def field(
 @pytest.fixture
 def made(field: tuple[Flight, dict[str, Path]], tmp_path: Path) -> Path:
     flight, maps = field
-    make_plot_predictors(flight, maps, tmp_path)
+    make_plot_predictors(flight, Maps(rasters=maps), tmp_path)
     make_biomass(
         tmp_path / "plot_predictors.parquet",
         {"canopy_height": maps["canopy_height"]},
@@ -135,13 +135,22 @@ def test_match_is_the_left_out_one(made: Path) -> None:
     assert lines[1]["pi90_coverage"] == ""
     assert result.findings == ()
     assert json.dumps(dict(result.facts), allow_nan=False)
+    slope = np.polyfit(drone, ground, 1)[0]
+    assert cover["observed_on_predicted_slope"] == pytest.approx(slope)
+    assert cover["theil_sen_slope_ci95_lo"] < cover["theil_sen_slope"] < cover["theil_sen_slope_ci95_hi"]
+    with (made / "match_groups.csv").open(newline="") as stream:
+        groups = [line for line in csv.DictReader(stream) if line["variable"] == "fvc_green"]
+    assert [(line["group"], line["name"], line["n"]) for line in groups] == [("site", "S0", "8"), ("site", "S1", "8")]
+    first = np.array([pair["site_id"] == "S0" for pair in cover["pairs"]])
+    assert float(groups[0]["bias"]) == pytest.approx((drone - ground)[first].mean())
+    assert {row["name"] for row in agb["groups"]} == {"S0", "S1"}
     assert (made / "scatter_agb_dry.png").read_bytes().startswith(b"\x89PNG")
     assert (made / "scatter_fvc_green.png").stat().st_size > 5000
 
 
 def test_allometry_is_matched_with_every_harvest(field: tuple[Flight, dict[str, Path]], tmp_path: Path) -> None:
     flight, maps = field
-    make_plot_predictors(flight, maps, tmp_path)
+    make_plot_predictors(flight, Maps(rasters=maps), tmp_path)
     predictors = tmp_path / "plot_predictors.parquet"
     settings = BiomassSettings(allometry="graminoid", minimum_harvests=20)
     make_biomass(predictors, {"canopy_height": maps["canopy_height"]}, tmp_path, settings=settings)
@@ -156,7 +165,7 @@ def test_without_biomass_or_pairs(
 ) -> None:
     flight, maps = field
     bare = flown(flight.plots)
-    make_plot_predictors(bare, maps, tmp_path)
+    make_plot_predictors(bare, Maps(rasters=maps), tmp_path)
     result = make_plots(bare, tmp_path / "plot_predictors.parquet", None, tmp_path)
     assert result.facts["biomass_rows"] == 0
     with pytest.raises(NotMade, match="no variable was both measured"):
@@ -170,7 +179,7 @@ def test_far_observations_are_not_paired(
     late = [observed(f"P{i:02d}", "fvc_green", 0.5, DAY + timedelta(days=15)) for i in range(5)]
     two = [observed("P06", "fvc_green", value) for value in (0.4, 0.5)]
     grown = flown(flight.plots, [*late, *two])
-    make_plot_predictors(grown, maps, tmp_path)
+    make_plot_predictors(grown, Maps(rasters=maps), tmp_path)
     make_plots(grown, tmp_path / "plot_predictors.parquet", None, tmp_path)
     made = make_match(tmp_path / "plots.parquet", tmp_path)
     (match,) = json.loads((tmp_path / "match.json").read_text())["matches"]

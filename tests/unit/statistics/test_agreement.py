@@ -54,6 +54,7 @@ def test_block_of_hand_made_pairs() -> None:
     assert block.rrmse_percent == pytest.approx(100 * np.sqrt(2 / 3) / 3)
     assert block.nrmse_percent == pytest.approx(100 * np.sqrt(2 / 3) / 3)
     assert block.mae == pytest.approx(2 / 3)
+    assert (block.error_median, block.error_p90) == pytest.approx((1, 1))
     assert block.bias == pytest.approx(0)
     assert block.r2 == pytest.approx(1 - 2 / 6)
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from uav_workflow.statistics.regression import deming, ordinary, reduced_major_axis, through_zero
+from uav_workflow.statistics.regression import (
+    deming,
+    observed_on_predicted,
+    ordinary,
+    reduced_major_axis,
+    theil_sen,
+    through_zero,
+)
 
 
 @pytest.fixture
@@ -87,3 +94,32 @@ def test_too_few_points_have_no_line() -> None:
     assert three.slope == pytest.approx(1)
     assert np.isnan(three.slope_se)
     assert np.isnan(reduced_major_axis([1, 1, 1, 1], [1, 2, 3, 4]).slope)
+
+
+def test_theil_sen_is_the_median_of_all_slopes(cloud: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = cloud
+    i, j = np.triu_indices(x.size, 1)
+    line = theil_sen(x, y)
+    assert line.slope == pytest.approx(np.median((y[i] - y[j]) / (x[i] - x[j])))
+    assert line.intercept == pytest.approx(np.median(y) - line.slope * np.median(x))
+    assert line.slope_lo < 2 < line.slope_hi
+
+
+def test_wild_points_move_the_ordinary_line_and_not_theil_sens(cloud: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = cloud
+    wild = y.copy()
+    wild[np.argsort(x)[-4:]] -= 40
+    assert abs(theil_sen(x, wild).slope - 2) < 0.6
+    assert ordinary(x, wild).line.slope < 0
+
+
+def test_observed_on_predicted_is_the_line_of_identity_for_a_sound_model() -> None:
+    """Predictions vary less than what is observed: the line the other way round looks biased for the best model."""
+    draw = np.random.default_rng(6)
+    predicted = draw.uniform(0, 1, 5000)
+    observed = predicted + 0.3 * draw.standard_normal(5000)
+    line = observed_on_predicted(predicted, observed)
+    assert (line.slope, line.intercept) == pytest.approx((1, 0), abs=0.05)
+    assert ordinary(observed, predicted).line.slope < 0.6
+    assert np.isnan(observed_on_predicted([1, 1, 1], [1, 2, 3]).slope)
+    assert np.isnan(theil_sen([1, 1, 1], [1, 2, 3]).slope)
