@@ -42,10 +42,23 @@ def root(
 
 def _register() -> None:
     """Attach every command; their modules are light."""
-    from uav_workflow.cli import calibrate, check, demo, node, plots, run, sensors, simulate, status, submit, watch
+    from uav_workflow.cli import (
+        calibrate,
+        check,
+        demo,
+        node,
+        plots,
+        run,
+        sensors,
+        series,
+        simulate,
+        status,
+        submit,
+        watch,
+    )
     from uav_workflow.cli.biomass import biomass
 
-    for module in (check, run, demo, simulate, submit, watch, status, plots, node, sensors, calibrate):
+    for module in (check, run, demo, simulate, submit, watch, status, plots, series, node, sensors, calibrate):
         name = module.__name__.rpartition(".")[2]
         app.command(name)(getattr(module, name))
     app.add_typer(biomass, name="biomass")

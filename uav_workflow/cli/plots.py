@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from uav_workflow.cli.output import JsonFlag, emit
+from uav_workflow.cli.tables import plot_tables
 
 
 class Format(StrEnum):
@@ -48,12 +49,7 @@ def plots(
     from uav_workflow.errors import UsageError
     from uav_workflow.plots.lookup import PlotQuery, look_up, parse_bbox, write_table
     from uav_workflow.settings import Settings
-    from uav_workflow.store import Store
-    from uav_workflow.submission.registry import Registry
 
-    root = workspace or Settings().workspace
-    store = Store(root)
-    latest = [store.latest(record.flight_id).get("plots") for record in Registry(root)]
     query = PlotQuery(
         site=site,
         flight=flight,
@@ -62,7 +58,7 @@ def plots(
         variables=tuple(variable or ()),
         bbox=parse_bbox(bbox) if bbox else None,
     )
-    table = look_up([product.file("plots.parquet") for product in latest if product and not product.not_made], query)
+    table = look_up(plot_tables([workspace or Settings().workspace]), query)
     if json_:
         emit(table.to_geo_dict())
     elif output is not None:
