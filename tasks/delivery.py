@@ -30,9 +30,11 @@ MAPS_AND_TABLES: tuple[type[ProductTask], ...] = (
 
 
 class Report(ProductTask):
-    """One self-contained page: maps, charts, findings, what was not made and why."""
+    """One self-contained page: gates, maps, plots, statistics, methods, findings, what was not made and why."""
 
     kind = "report"
+    version = 2
+    sections = ("acceptance",)
     roles = ("flight", "plots", "observations")
 
     @classmethod
@@ -53,6 +55,7 @@ class Report(ProductTask):
                 findings=[Finding.from_json(row) for row in self.scope.record.findings],
                 products=self.products(),
                 not_made={kind: reason for kind, reason in reasons.items() if reason is not None},
+                accept=self.scope.recipe.acceptance,
                 out=draft.path,
             )
         )

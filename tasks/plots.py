@@ -133,7 +133,7 @@ class Plots(ProductTask):
 
     kind = "plots"
     version = 3
-    roles = ("flight", "plots", "observations")
+    roles = ("flight", "plots", "observations", "campaign")
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.ground import VARIABLES
 from uav_workflow.domain.product import Json
 from uav_workflow.plots.columns import COLUMNS, NUMBER, TEXT, WHOLE, Column
@@ -28,8 +29,11 @@ def table_schema() -> dict[str, Json]:
     return {"fields": [*fields, geometry], "missingValues": [""], "primaryKey": list(PRIMARY_KEY)}
 
 
-def write_datapackage(folder: Path, *, name: str, title: str) -> None:
-    """Write ``datapackage.json`` beside the ``plots.csv`` in a folder, with its size and digest."""
+def write_datapackage(folder: Path, *, name: str, title: str, campaign: Campaign | None = None) -> None:
+    """Write ``datapackage.json`` beside the ``plots.csv`` in a folder, with its size and digest.
+
+    Licence and authors are the campaign's; without one they stay out.
+    """
     content = (folder / TABLE).read_bytes()
     resource: dict[str, Json] = {
         "name": "plots",
@@ -48,12 +52,24 @@ def write_datapackage(folder: Path, *, name: str, title: str) -> None:
         # a name has no other letters: https://specs.frictionlessdata.io/data-package/#name
         "name": re.sub(r"[^a-z0-9._-]+", "-", name.lower()),
         "title": title,
+        **_rights(campaign),
         "resources": [resource],
         "variables": {key: unit or "text" for key, unit in VARIABLES.items()},
         "qc_flags": {str(int(flag)): text for flag, text in FLAGS.items()},
         "reasons": dict(REASONS),
     }
     write_json(folder / "datapackage.json", document)
+
+
+def _rights(campaign: Campaign | None) -> dict[str, Json]:
+    if campaign is None:
+        return {}
+    found: dict[str, Json] = {}
+    if campaign.licence:
+        found["licenses"] = [{"name": campaign.licence}]
+    if campaign.creators:
+        found["contributors"] = [{"title": one.name, "role": "author"} for one in campaign.creators]
+    return found
 
 
 def _field(name: str, column: Column) -> dict[str, Json]:

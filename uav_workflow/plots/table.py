@@ -60,11 +60,14 @@ def make_plots(flight: Flight, predictors: Path, biomass: Path | None, out: Path
         rows = list(_biomass_rows(table, load_model(biomass / "model.json"), left_out))
         table = pd.concat([table, to_frame(rows, str(table.crs))], ignore_index=True)
     table = table[[*COLUMNS, "geometry"]].sort_values(["plot_id", "source", "variable"], kind="stable")
-    table = table.assign(row_id=range(len(table)))
+    table["row_id"] = range(len(table))
+    if flight.campaign is not None and flight.campaign.licence:
+        table["licence"] = flight.campaign.licence
     write_parquet(table, out / "plots.parquet")
     write_geopackage(table, out / "plots.gpkg")
     write_csv(table, out / "plots.csv")
-    write_datapackage(out, name=flight.flight_id, title=f"Plots of {flight.site}, flight {flight.flight_id}")
+    title = f"Plots of {flight.site}, flight {flight.flight_id}"
+    write_datapackage(out, name=flight.flight_id, title=title, campaign=flight.campaign)
     empty = int((table["source"].eq("drone") & table["value"].isna()).sum())
     return Made(facts={"rows": len(table), "plots": len(flight.plots), "biomass_rows": len(rows), "empty_rows": empty})
 

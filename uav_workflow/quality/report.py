@@ -6,14 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.product import Json, Made, Product
 from uav_workflow.findings import Finding, Level, by_weight
+from uav_workflow.quality.chips import Chips, draw_chips
+from uav_workflow.quality.gates import QualityGate, quality_gates
 from uav_workflow.quality.maps import MapStyle, draw_map
+from uav_workflow.quality.methods import methods
 from uav_workflow.quality.reflectance_section import reflectance_figure, reflectance_section
+from uav_workflow.quality.statistics_table import comparison
 from uav_workflow.quality.survey import survey_figure, survey_section
-from uav_workflow.quality.tables import match_table, plot_table
+from uav_workflow.quality.tables import plot_table
+from uav_workflow.recipe import Acceptance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STYLES: tuple[tuple[str, str, MapStyle], ...] = (
     ("orthomosaic", "orthomosaic.tif", MapStyle(title="Orthomosaic", band=None)),
@@ -32,6 +41,9 @@ _STYLES: tuple[tuple[str, str, MapStyle], ...] = (
     ("biomass", "biomass.tif", MapStyle(title="Dry biomass", band="agb_dry", unit="g/m²", colours="YlGn")),
 )
 
+
+_CHIPS = ("orthomosaic", "indices", "canopy_height")
+"""Kinds of map that a plot's picture shows, from left to right."""
 
 _FIGURES = (
     ("orthomosaic", "covered_m2", "covered", " m²", 1.0),
@@ -54,6 +66,7 @@ def make_report(
     findings: Sequence[Finding],
     products: Mapping[str, Product],
     not_made: Mapping[str, str],
+    accept: Acceptance,
     out: Path,
 ) -> Made:
     """Write ``report.html``: one file, nothing fetched from elsewhere.
@@ -67,6 +80,8 @@ def make_report(
         Kind -> product, those that could not be made included.
     not_made : mapping
         Kind -> reason, for what the folder or the recipe did not allow.
+    accept : Acceptance
+        Bounds of the recipe.
     out : Path
         Folder to write into.
     """
@@ -75,31 +90,54 @@ def make_report(
     made = {kind: product for kind, product in products.items() if product.not_made is None}
     reasons = dict(not_made) | {kind: str(p.not_made) for kind, p in products.items() if p.not_made is not None}
     everything = by_weight([*findings, *(finding for product in products.values() for finding in product.findings)])
-    plots = plot_table(made.get("plots"))
-    match = match_table(made.get("match"))
+    rows = _plot_rows(made)
+    gates = quality_gates(made, accept, rows)
     template = (resources.files("uav_workflow.quality") / "templates" / "report.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(template)
     text = page.render(
         flight=flight,
         when=_when(flight),
         crs=flight.geometry.crs,
-        verdict=_verdict(everything, reasons),
+        verdict=_verdict(everything, gates, reasons),
         cards=_cards(flight, made),
         maps=_maps(flight, made),
-        plot_columns=plots.columns,
-        plot_rows=plots.rows,
+        gates=gates,
+        plots=plot_table(rows),
+        chips=_chips(flight, made),
         reflectance=reflectance_section(made),
         survey=survey_section(made),
-        match_columns=match.columns,
-        match_rows=match.rows,
-        charts=match.charts,
+        comparison=comparison(made.get("match")),
+        methods=methods(made),
         findings=everything,
         not_made=reasons,
         products=[_provenance(product) for product in made.values()],
         version=metadata.version("uav-workflow"),
     )
     (out / "report.html").write_text(text, encoding="utf-8")
-    return Made(facts={"maps": len(_styles(made)), "findings": len(everything)})
+    return Made(
+        facts={
+            "maps": len(_styles(made)),
+            "findings": len(everything),
+            "gates": [gate.gate.to_json() for gate in gates],
+        }
+    )
+
+
+def _plot_rows(made: Mapping[str, Product]) -> pd.DataFrame | None:
+    """The plot table; None without plots."""
+    if "plots" not in made:
+        return None
+    import geopandas
+
+    table: pd.DataFrame = geopandas.read_parquet(made["plots"].file("plots.parquet"))
+    return table
+
+
+def _chips(flight: Flight, made: Mapping[str, Product]) -> Chips:
+    """Pictures of the plots in natural colours, an index, height."""
+    shown = [row for row in _styles(made) if row[0] in _CHIPS]
+    order = sorted(shown, key=lambda row: _CHIPS.index(row[0]))
+    return draw_chips(flight.plots, [(made[kind].file(name), style) for kind, name, style in order])
 
 
 def _maps(flight: Flight, made: Mapping[str, Product]) -> list[dict[str, str]]:
@@ -135,10 +173,14 @@ def _when(flight: Flight) -> str:
     return flight.details.date.isoformat() if flight.details.date else ""
 
 
-def _verdict(findings: Sequence[Finding], not_made: Mapping[str, str]) -> str:
+def _verdict(findings: Sequence[Finding], gates: Sequence[QualityGate], not_made: Mapping[str, str]) -> str:
     warnings = sum(finding.level is Level.WARNING for finding in findings)
     said = f"{warnings} warning{'s' if warnings > 1 else ''}, listed below."
-    parts = [said if warnings else "Nothing speaks against this flight."]
+    missed = [gate for gate in gates if gate.level in ("warning", "error")]
+    parts = [said if warnings else "No warnings." if missed else "Nothing speaks against this flight."]
+    if gates:
+        told = sum(gate.level != "soft" for gate in gates)
+        parts.append(f"{told - len(missed)} of {told} gates kept.")
     if not_made:
         parts.append("Not made: " + ", ".join(not_made) + " (reasons below).")
     return " ".join(parts)

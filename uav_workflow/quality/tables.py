@@ -1,36 +1,36 @@
-"""Tables of the report: plots as people read them, and how drone and ground agree."""
+"""Tables of the report: plots as people read them."""
 
 from __future__ import annotations
 
-import base64
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from uav_workflow.domain.ground import VARIABLES
-from uav_workflow.domain.product import Product
+from uav_workflow.plots.schema import REASONS, raised
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHOWN = ("variable", "n", "n_sites", "r2", "r", "rmse", "rrmse_percent", "bias", "ccc", "mae", "unit")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What drone and ground say of one variable on one plot."""
+    """What drone and ground say of one variable on one plot; why the drone says nothing."""
 
     drone: str = ""
     ground: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlotRow:
-    """One plot."""
+    """One plot: its cells, what is known of where it lies, and what to heed."""
 
     plot_id: str
+    about: str
     cells: Sequence[Cell]
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,42 +43,27 @@ class PlotTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchTable:
-    """Statistics by variable, and their scatters."""
+    """Rows of text below their headings."""
 
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    charts: Sequence[dict[str, str]] = field(default_factory=tuple)
 
 
-def plot_table(product: Product | None) -> PlotTable:
-    """Read ``plots.parquet`` into rows of plots and columns of variables."""
-    if product is None:
+def plot_table(table: pd.DataFrame | None) -> PlotTable:
+    """Rows of plots and columns of variables, of the plot table."""
+    if table is None:
         return PlotTable()
-    import geopandas
-
-    table = geopandas.read_parquet(product.file("plots.parquet"))
     present = [name for name in VARIABLES if (table["variable"] == name).any()]
-    rows = [
-        PlotRow(plot_id=str(plot_id), cells=[_cell(group[group["variable"] == name]) for name in present])
-        for plot_id, group in table.groupby("plot_id", sort=True)
-    ]
-    return PlotTable(columns=[_heading(name) for name in present], rows=rows)
-
-
-def match_table(product: Product | None) -> MatchTable:
-    """Read ``match.csv`` and the scatters beside it."""
-    if product is None:
-        return MatchTable()
-    import pandas as pd
-
-    table = pd.read_csv(product.file("match.csv"))
-    columns = [name for name in _SHOWN if name in table.columns] or list(table.columns)
-    return MatchTable(
-        columns=columns,
-        rows=[[_number(row[name]) for name in columns] for row in table.to_dict("records")],
-        charts=[
-            {"title": path.stem, "image": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()}
-            for path in sorted(product.path.glob("scatter_*.png"))
+    return PlotTable(
+        columns=[_heading(name) for name in present],
+        rows=[
+            PlotRow(
+                plot_id=str(plot_id),
+                about=_about(group),
+                cells=[_cell(group[group["variable"] == name]) for name in present],
+                notes=list(dict.fromkeys(_notes(group))),
+            )
+            for plot_id, group in table.groupby("plot_id", sort=True)
         ],
     )
 
@@ -88,17 +73,38 @@ def _heading(variable: str) -> str:
     return variable.replace("_", " ") + (f", {unit}" if unit not in {"", "1"} else "")
 
 
+def _about(rows: pd.DataFrame) -> str:
+    """Site, class, area."""
+    first = rows.iloc[0]
+    parts = [str(first[name]) for name in ("site_id", "vegetation_class") if isinstance(first[name], str)]
+    if _is_number(first["area_m2"]):
+        parts.append(f"{number(float(first['area_m2']))} m²")
+    return ", ".join(parts)
+
+
+def _notes(rows: pd.DataFrame) -> Iterator[str]:
+    """Flags of the drone's rows in words, and why ground rows are not matched."""
+    for flags in rows.loc[rows["source"] == "drone", "qc_flag"].unique():
+        yield from raised(int(flags))
+    ground = rows[rows["source"] == "ground"]
+    for reason in ground["reason"].dropna().unique():
+        yield REASONS.get(str(reason), str(reason))
+
+
 def _cell(rows: pd.DataFrame) -> Cell:
     drone, ground = rows[rows["source"] == "drone"], rows[rows["source"] == "ground"]
-    return Cell(drone=_text(drone), ground=_text(ground))
+    said = _text(drone)
+    reasons = drone["reason"].dropna()
+    why = "" if said or reasons.empty else REASONS.get(str(reasons.iloc[0]), str(reasons.iloc[0]))
+    return Cell(drone=said, ground=_text(ground), why=why)
 
 
 def _text(rows: pd.DataFrame) -> str:
-    """First row that has a value; else nothing, the reason stands in the table itself."""
+    """First row that has a value."""
     for row in rows.to_dict("records"):
         value = row["value"]
         if isinstance(value, float) and math.isfinite(value):
-            return _number(value) + _uncertainty(row)
+            return number(value) + _uncertainty(row)
         if isinstance(row["text"], str) and row["text"]:
             return row["text"]
     return ""
@@ -107,19 +113,21 @@ def _text(rows: pd.DataFrame) -> str:
 def _uncertainty(row: dict[Any, Any]) -> str:
     low, high, sd = row["pi90_lo"], row["pi90_hi"], row["uncertainty"]
     if _is_number(low) and _is_number(high):
-        return f" [{_number(low)}, {_number(high)}]"
-    return f" ± {_number(sd)}" if _is_number(sd) else ""
+        return f" [{number(low)}, {number(high)}]"
+    return f" ± {number(sd)}" if _is_number(sd) else ""
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Three figures, whole from a hundred on; empty where there is none."""
     if not isinstance(value, int | float):
         return str(value)
     if not math.isfinite(value):
         return ""
     if isinstance(value, int) or abs(value) >= 100:
         return f"{value:.0f}"
-    return f"{value:.3g}"
+    # no minus before a zero, no exponent for what is small
+    return f"{value + 0.0:.3g}" if abs(value) >= 0.001 or value == 0 else f"{value:.4f}".replace("-0.0000", "0.0000")

@@ -19,7 +19,7 @@ GRID = Grid("EPSG:32647", 500000.0, 4200000.0, 0.1, 300, 200)
 
 def picture(uri: str) -> Image.Image:
     head, data = uri.split(",", 1)
-    assert head == "data:image/png;base64"
+    assert head == "data:image/jpeg;base64"
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
