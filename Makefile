@@ -41,6 +41,7 @@ unit: $(STAMP)
 	$(BIN)/python -m pytest
 
 bench: $(STAMP)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean:

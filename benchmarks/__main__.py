@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import biomass_intervals, developer, everything, radiometry, scale
+from benchmarks import biomass_intervals, developer, everything, plots, radiometry, scale
 
 
 def main() -> int:
@@ -18,11 +18,13 @@ def main() -> int:
     biomass_intervals.add_arguments(
         commands.add_parser("intervals", help="biomass intervals on sites that were never seen, simulated plot tables")
     )
+    plots.add_arguments(commands.add_parser("plots", help="a large mosaic with many plots; beside rasterstats"))
     radiometry.add_arguments(commands.add_parser("radiometry", help="reflectance on simulated flights of small seeds"))
     arguments = parser.parse_args()
     runs = {
         "engine": developer.run,
         "intervals": biomass_intervals.run,
+        "plots": plots.run,
         "radiometry": radiometry.run,
         "scale": scale.run,
     }

@@ -18,13 +18,14 @@ from benchmarks.checking import check_thousand_photos
 from benchmarks.engine import measure_flights
 from benchmarks.figures import Figure, as_table
 from benchmarks.flights import simulated_flights
+from benchmarks.plots import COUNT, SIDE, measure_plots
 from benchmarks.radiometry import measure_radiometry
 from benchmarks.scale import COUNTS, measure_scale
 from benchmarks.scenarios import SCENES, SENSORS, Scenario, scenarios
 
 SEEDS = range(1001, 1011)
 RESULTS = Path(__file__).with_name("results.md")
-PARTS = ("workflow", "radiometry", "biomass", "engine", "scale")
+PARTS = ("workflow", "radiometry", "biomass", "plots", "engine", "scale")
 TABLES = range(1001, 1021)
 """Seeds of the simulated plot tables: twenty, and cheap."""
 NOTE = {
@@ -33,6 +34,10 @@ The demo's flights of seed {SEEDS[0]} through `uav run`, reading of photos, radi
     "biomass": f"""\
 Plot tables of 20 sites x 25 plots with effects of the site, seeds {TABLES[0]} - {TABLES[-1]}: the ladder without its
 forest, climbed anew without each site in turn; shares of plots that their 90 % interval holds.""",
+    "plots": f"""\
+A mosaic of {SIDE} x {SIDE} pixels of 2 cm in five bands with {COUNT} plots of 1 m2, seed {SEEDS[0]}: indices, cover
+and canopy height made of it and read on every plot; the writing alone of the same rasters; statistics of five bands beside
+rasterstats, which counts pixels by their centres.""",
     "radiometry": f"""\
 `uav run --until reflectance` on flights of 14 captures at 3.5 cm, seeds from {SEEDS[0]} on, skies clear, overcast and
 broken by turns: a rig with its panel (0.58 % its stated uncertainty, as drawn), and RGB with five grey targets. Blocks
@@ -91,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _figures(part: str, keep: Path, seeds: Sequence[int]) -> list[Figure]:
+    if part == "plots":
+        return measure_plots(keep / "plots", SEEDS[0])
     if part == "scale":
         return measure_scale(keep, SEEDS[0])
     if part == "radiometry":

@@ -153,6 +153,10 @@ def _extract(
     if not rows:
         return result
     with rasterio.open(raster) as dataset:
+        # along the rows of tiles: a tile that was unpacked for one plot is still there for its neighbours
+        tile_m = dataset.block_shapes[0][0] * dataset.transform.a
+        corners = {row: geometries[row].bounds for row in rows}
+        rows.sort(key=lambda row: (-(corners[row][3] // tile_m), corners[row][0]))
         sources = {index: RasterioRasterSource(dataset, index, name=f"b{index}") for index in indexes.values()}
         frame = gpd.GeoDataFrame(geometry=gpd.GeoSeries([geometries[row] for row in rows]), crs=dataset.crs)
         operations = [
