@@ -36,8 +36,8 @@ Plot tables of 20 sites x 25 plots with effects of the site, seeds {TABLES[0]} -
 forest, climbed anew without each site in turn; shares of plots that their 90 % interval holds.""",
     "plots": f"""\
 A mosaic of {SIDE} x {SIDE} pixels of 2 cm in five bands with {COUNT} plots of 1 m2, seed {SEEDS[0]}: indices, cover
-and canopy height made of it and read on every plot; the writing alone of the same rasters; statistics of five bands beside
-rasterstats, which counts pixels by their centres.""",
+and canopy height made of it and read on every plot; the writing alone of the same rasters; statistics of five bands
+beside rasterstats, which counts pixels by their centres.""",
     "radiometry": f"""\
 `uav run --until reflectance` on flights of 14 captures at 3.5 cm, seeds from {SEEDS[0]} on, skies clear, overcast and
 broken by turns: a rig with its panel (0.58 % its stated uncertainty, as drawn), and RGB with five grey targets. Blocks
