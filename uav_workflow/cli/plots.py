@@ -18,6 +18,7 @@ class Format(StrEnum):
     """File formats of the answer."""
 
     CSV = "csv"
+    WIDE = "wide"
     GEOJSON = "geojson"
     GPKG = "gpkg"
     PARQUET = "parquet"
@@ -63,7 +64,7 @@ def plots(
         emit(table.to_geo_dict())
     elif output is not None:
         write_table(table, output, format_)
-    elif format_ not in {Format.CSV, Format.GEOJSON}:
+    elif format_ not in {Format.CSV, Format.WIDE, Format.GEOJSON}:
         raise UsageError(f"--format {format_} is no text; name a file with -o")
     else:
         write_table(table, sys.stdout, format_)

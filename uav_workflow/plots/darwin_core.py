@@ -102,6 +102,8 @@ def _flights(rows: Any) -> Iterator[Cells]:
 
 
 def _plots(rows: Any) -> Iterator[Cells]:
+    from shapely import to_wkt
+
     firsts = rows.drop_duplicates("event")
     known = set(firsts["event"])
     centres = firsts.geometry.representative_point()
@@ -125,7 +127,7 @@ def _plots(rows: Any) -> Iterator[Cells]:
             "decimalLongitude": f"{centre.x:.8f}" if placed else "",
             "geodeticDatum": WGS84 if placed else "",
             "coordinateUncertaintyInMeters": _reach(row),
-            "footprintWKT": row["geometry"].wkt if placed else "",
+            "footprintWKT": to_wkt(row["geometry"], rounding_precision=9) if placed else "",
             "footprintSRS": WGS84 if placed else "",
             "eventRemarks": "; ".join(_about(row)),
         }

@@ -15,6 +15,7 @@ from uav_workflow.errors import UsageError
 from uav_workflow.plots.darwin_core import write_darwin_core
 from uav_workflow.plots.datapackage import TABLE, write_datapackage
 from uav_workflow.plots.schema import to_frame, write_csv, write_geopackage, write_parquet
+from uav_workflow.plots.wide import wide
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -95,9 +96,9 @@ def look_up(tables: Sequence[Path], query: PlotQuery) -> gpd.GeoDataFrame:
 
 
 def write_table(table: gpd.GeoDataFrame, target: Path | TextIO, form: str) -> None:
-    """Write rows as ``csv``, ``geojson``, ``gpkg``, ``parquet``, ``datapackage`` or ``dwc``.
+    """Write rows as ``csv``, ``wide``, ``geojson``, ``gpkg``, ``parquet``, ``datapackage`` or ``dwc``.
 
-    The first two also go to a stream; the last two are a new or empty folder, or a ZIP by the target's ending.
+    The first three also go to a stream; the last two are a new or empty folder, or a ZIP by the target's ending.
 
     Raises
     ------
@@ -106,6 +107,8 @@ def write_table(table: gpd.GeoDataFrame, target: Path | TextIO, form: str) -> No
     """
     if form == "csv":
         write_csv(table, target)
+    elif form == "wide":
+        wide(table).to_csv(target, index=False, lineterminator="\n")
     elif form == "geojson":
         text = table.to_json(drop_id=True)
         if isinstance(target, Path):

@@ -102,9 +102,12 @@ def write_parquet(frame: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def flat(frame: gpd.GeoDataFrame) -> pd.DataFrame:
-    """The table without a geometry type: its geometry as WKT in the last column."""
-    table: pd.DataFrame = frame.drop(columns="geometry").assign(geometry=frame.geometry.to_wkt())
-    return table
+    """The table without a geometry type: its geometry as WKT in the last column, to a tenth of a millimetre."""
+    import pandas as pd
+
+    digits = 9 if frame.crs is not None and frame.crs.is_geographic else 4
+    text = frame.geometry.to_wkt(rounding_precision=digits)
+    return pd.DataFrame(frame.drop(columns="geometry")).assign(geometry=text)
 
 
 def write_csv(frame: gpd.GeoDataFrame, target: Path | TextIO) -> None:

@@ -82,7 +82,7 @@ def season(days: ArrayLike, values: ArrayLike) -> Season:
     """
     t, v = _daily(days, values)
     if t.size < LEAST_DATES:
-        return Season(note=f"{t.size} dates, of at least {LEAST_DATES} needed")
+        return Season(note=f"{t.size} date{'s' if t.size != 1 else ''}, of at least {LEAST_DATES} needed")
     base, top, peak = float(v.min()), float(v.max()), int(np.argmax(v))
     if top - base < LEAST_AMPLITUDE:
         return Season(base=base, top=top, note=f"amplitude of {top - base:.3f}: nothing grows that could be told")

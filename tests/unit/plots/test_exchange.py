@@ -25,6 +25,7 @@ from uav_workflow.plots.lookup import PlotQuery, look_up, write_table
 from uav_workflow.plots.predictors import Maps, make_plot_predictors
 from uav_workflow.plots.schema import FLAGS, PlotFlag
 from uav_workflow.plots.table import make_plots
+from uav_workflow.plots.wide import wide
 
 Make = Callable[..., Any]
 DWC = "http://rs.tdwg.org/dwc/terms/"
@@ -188,3 +189,36 @@ def test_bundles_go_to_a_zip_or_a_new_folder(made: Path, tmp_path: Path) -> None
     with pytest.raises(UsageError, match="is there already"):
         write_table(table_of(made), tmp_path / "full", "dwc")
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+def test_wide_view_has_a_row_a_plot_and_names_its_units(made: Path, tmp_path: Path) -> None:
+    write_table(table_of(made), tmp_path / "wide.csv", "wide")
+    rows = pd.read_csv(tmp_path / "wide.csv").set_index("plot_id")
+    assert list(rows.index) == ["A", "P", "hole"]
+    assert rows.loc["A", "fvc_green"] == pytest.approx(0.5)
+    assert rows.loc["A", "ground_fvc_green"] == pytest.approx(0.55)
+    assert rows.loc["A", "ground_phenophase"] == "flowering, late"
+    assert np.isnan(rows.loc["hole", "fvc_green"])
+    assert rows.loc["hole", "ground_species_richness"] == 7
+
+
+def test_wide_view_parts_methods_of_one_variable(made: Path) -> None:
+    table = table_of(made)
+    other = table[table["variable"].eq("fvc_green") & table["source"].eq("drone")].assign(method="frames", value=0.4)
+    mass = table.iloc[:1].assign(variable="agb_dry", unit="g/m2", value=120.0, source="drone", method="m:left_out")
+    both = gpd.GeoDataFrame(pd.concat([table, other, mass], ignore_index=True), crs=table.crs)
+    rows = wide(both).set_index("plot_id")
+    assert {"fvc_green_a_star_otsu", "fvc_green_frames", "agb_dry_g_m2"} <= set(rows.columns)
+    assert "fvc_green" not in rows.columns
+    assert rows.loc["A", "fvc_green_frames"] == pytest.approx(0.4)
+
+
+def test_outlines_in_degrees_keep_their_millimetres(made: Path, tmp_path: Path) -> None:
+    """Six decimals of a degree are eleven centimetres: a tenth of a quadrat's side and more."""
+    table = table_of(made)
+    for form, name in (("csv", "plots.csv"), ("wide", "wide.csv")):
+        write_table(table, tmp_path / name, form)
+        read = pd.read_csv(tmp_path / name)
+        shapes = gpd.GeoSeries.from_wkt(read["geometry"], crs="EPSG:4326").to_crs("EPSG:32647")
+        corner = shapes[read["plot_id"] == "A"].iloc[0].bounds[:2]
+        assert corner == pytest.approx((5e5 + 1, 4.2e6 - 2), abs=0.001)
