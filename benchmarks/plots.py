@@ -26,10 +26,10 @@ def measure_plots(folder: Path, seed: int, side: int = SIDE, count: int = COUNT)
     size = f"{side} x {side} x 5, {count} plots"
     figures = [
         Figure(what=f"{size}: maps and plots, peak memory", value=chain["peak_mib"], unit="MiB", bound=PEAK_MIB),
-        Figure(what="… maps, wall time", value=chain["maps_s"], unit="s"),
-        Figure(what="… plots on all maps with rings and inner parts, wall time", value=chain["plots_s"], unit="s"),
+        Figure(what="… maps, CPU time", value=chain["maps_s"], unit="s"),
+        Figure(what="… plots on all maps with rings and inner parts, CPU time", value=chain["plots_s"], unit="s"),
         Figure(what="… rows of drone values", value=chain["rows"], unit="1"),
-        Figure(what="… writing the same rasters once, wall time", value=writing["write_s"], unit="s"),
+        Figure(what="… writing the same rasters once, CPU time", value=writing["write_s"], unit="s"),
         Figure(
             what="… maps and plots over writing",
             value=(chain["maps_s"] + chain["plots_s"]) / writing["write_s"],

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _PANELS = 12
 """Sites that are drawn; the tables have all."""
 _EVENTS = (("start", "#1b7837"), ("peak", "#d95f02"), ("end", "#8c510a"))
+_BRACKETS = ("start_between", "end_between")
+"""Between these two flights a date was not seen, but computed: shaded."""
 
 
 def draw_series(curves: Sequence[Curve], path: Path) -> None:
@@ -68,6 +70,11 @@ def _draw_events(axes: Axes, curve: Curve) -> None:
             x = _dates().date2num(first + timedelta(days=number - 1))
             axes.axvline(x, color=colour, linewidth=1, linestyle="--", zorder=1)
             axes.annotate(name, (x, 0.99), xycoords=("data", "axes fraction"), fontsize=7, color=colour, va="top")
+    for name in _BRACKETS:
+        ends = [float(number) for number in getattr(found, name)]
+        if all(map(math.isfinite, ends)):
+            low, high = (_dates().date2num(first + timedelta(days=number - 1)) for number in ends)
+            axes.axvspan(low, high, color="0.94", zorder=0)
     if found.note and not found.method:
         axes.annotate(found.note, (0.02, 0.03), xycoords="axes fraction", fontsize=7, color="0.35")
 

@@ -105,7 +105,7 @@ def _geometry(facts: Mapping[str, Mapping[str, Any]], accept: Acceptance) -> Ite
         yield _most(name, value, (most, 2 * most), "GSD", hint)
     if many:
         hint = f"fewer than {ASPRS_POINTS} allow no statement of compliance with the ASPRS standard of 2023"
-        yield _least("check points", many, (ASPRS_POINTS, 3), "", hint)
+        yield _least("check points", many, (ASPRS_POINTS, 1), "", hint)
     shifts = facts.get("orthomosaic", {}).get("band_shift_px") or {}
     known = [row["rms"] for row in shifts.values() if isinstance(row, dict) and row.get("rms") is not None]
     if known:

@@ -103,3 +103,15 @@ def test_a_page_of_many_plots_stays_light(mosaic: Path, square: Make) -> None:
     plots = [square(f"P{i}", 0.3 * (i % 20), 0.3 * (i // 20)) for i in range(250)]
     chips = draw_chips(plots, [(mosaic, RGB)])
     assert sum(map(len, chips.images.values())) < 2_000_000
+
+
+def test_reflectance_is_stretched_over_the_whole_flight(square: Make, write_raster: Make) -> None:
+    """Dark in one picture is dark in all; red is the band of that name, wherever it stands in the file."""
+    bands = {name: np.full((100, 100), 0.05) for name in ("blue", "green", "red", "nir")}
+    bands["red"][:, 50:] = 0.25
+    path = write_raster("orthomosaic.tif", bands)
+    chips = draw_chips([square("dark", 1, 4), square("red", 7, 4)], [(path, RGB)])
+    side = pixels(chips.images["red"]).shape[0]
+    centre = {name: pixels(uri)[side // 2, side // 2] for name, uri in chips.images.items()}
+    np.testing.assert_allclose(centre["red"], (255, 0, 0), atol=20)
+    np.testing.assert_allclose(centre["dark"], (0, 0, 0), atol=20)
