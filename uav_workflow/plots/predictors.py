@@ -15,7 +15,7 @@ from uav_workflow.plots.cloud_metrics import CloudSource
 from uav_workflow.plots.extraction import in_crs, zonal
 from uav_workflow.plots.ground_rows import ground_rows
 from uav_workflow.plots.plot_findings import position_findings, value_findings
-from uav_workflow.plots.position import placements
+from uav_workflow.plots.position import Placement, placements
 from uav_workflow.plots.reading import PlotReader, PlotSettings
 from uav_workflow.plots.schema import to_frame, write_parquet
 from uav_workflow.rasters.reader import Raster
@@ -76,9 +76,6 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
     measured, findings = ground_rows(flight, about, placed)
     _copy_gaps(rows, measured)
     write_parquet(to_frame([*rows, *measured], crs), out / "plot_predictors.parquet")
-    levels: dict[str, Json] = {
-        level: sum(one.level == level for one in placed.values()) for level in ("own", "parent", "none")
-    }
     return Made(
         findings=(
             *value_findings(flight.plots, rows, chosen.minimum_valid),
@@ -90,14 +87,17 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
             "drone_rows": len(rows),
             "ground_rows": len(measured),
             "variables": [*sorted({str(row["variable"]) for row in [*rows, *measured]})],
-            "minimum_valid": chosen.minimum_valid,
-            "inner_margin_sides": chosen.margins.inner,
-            "ring_sides": chosen.margins.ring,
             "map_error_m": maps.error_m,
-            "match_levels": levels,
+            "match_levels": _levels(placed),
             "crs": crs,
+            **chosen.to_json(),
         },
     )
+
+
+def _levels(placed: Mapping[str, Placement]) -> dict[str, Json]:
+    """Plots by the level they may be matched at."""
+    return {level: sum(one.level == level for one in placed.values()) for level in ("own", "parent", "none")}
 
 
 def _heights(plots: Sequence[Plot], terrain: Path | None) -> dict[str, float | None]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import rasterio
 
 from uav_workflow.domain.ground import Plot
+from uav_workflow.domain.product import Json
 from uav_workflow.plots.cloud_metrics import CloudMetrics, CloudSource, cloud_metrics
 from uav_workflow.plots.extraction import ZonalStatistics, zonal
 from uav_workflow.plots.margins import Margins, Surroundings, surroundings
@@ -47,6 +48,14 @@ class PlotSettings:
 
     minimum_valid: float = 0.75
     margins: Margins = field(default_factory=Margins)
+
+    def to_json(self) -> dict[str, Json]:
+        """As they stand among a product's facts."""
+        return {
+            "minimum_valid": self.minimum_valid,
+            "inner_margin_sides": self.margins.inner,
+            "ring_sides": self.margins.ring,
+        }
 
 
 @dataclass(frozen=True, slots=True)

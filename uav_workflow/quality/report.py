@@ -85,16 +85,12 @@ def make_report(
     out : Path
         Folder to write into.
     """
-    from jinja2 import Environment, StrictUndefined
-
     made = {kind: product for kind, product in products.items() if product.not_made is None}
     reasons = dict(not_made) | {kind: str(p.not_made) for kind, p in products.items() if p.not_made is not None}
     everything = by_weight([*findings, *(finding for product in products.values() for finding in product.findings)])
     rows = _plot_rows(made)
     gates = quality_gates(made, accept, rows)
-    template = (resources.files("uav_workflow.quality") / "templates" / "report.html").read_text(encoding="utf-8")
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(template)
-    text = page.render(
+    text = _rendered(
         flight=flight,
         when=_when(flight),
         crs=flight.geometry.crs,
@@ -114,13 +110,17 @@ def make_report(
         version=metadata.version("uav-workflow"),
     )
     (out / "report.html").write_text(text, encoding="utf-8")
-    return Made(
-        facts={
-            "maps": len(_styles(made)),
-            "findings": len(everything),
-            "gates": [gate.gate.to_json() for gate in gates],
-        }
-    )
+    told: list[Json] = [gate.gate.to_json() for gate in gates]
+    return Made(facts={"maps": len(_styles(made)), "findings": len(everything), "gates": told})
+
+
+def _rendered(**content: object) -> str:
+    """Fill the page."""
+    from jinja2 import Environment, StrictUndefined
+
+    template = (resources.files("uav_workflow.quality") / "templates" / "report.html").read_text(encoding="utf-8")
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(template)
+    return str(page.render(**content))
 
 
 def _plot_rows(made: Mapping[str, Product]) -> pd.DataFrame | None:
