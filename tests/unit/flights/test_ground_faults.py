@@ -106,6 +106,17 @@ def test_centres_in_degrees_become_metric_squares_and_circles(ground: FlightFold
     assert b.geometry.area == pytest.approx(3.14159 * 1.5**2, rel=2e-3)
 
 
+def test_what_decides_a_match_travels_with_the_plot(ground: FlightFolder, checked: Checker) -> None:
+    (ground.path / "plots.geojson").unlink()
+    row = f"A,{LON0},{LAT0},square,2,Arou,field,meadow,0.02,0.03,rtk_fixed\n"
+    head = "plot_id,lon,lat,shape,size_m,site_id,parent_plot_id,Vegetation Class,sigma_h_m,sigma_v_m,fix_type\n"
+    ground.text("plots.csv", head + row)
+    assert checked(ground.path).keys() <= {"observation-without-plot"}
+    (plot,) = read(ground.path).plots
+    assert (plot.site_id, plot.parent_plot_id, plot.vegetation_class) == ("Arou", "field", "meadow")
+    assert (plot.sigma_h_m, plot.sigma_v_m, plot.fix_type) == (0.02, 0.03, "rtk_fixed")
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [
