@@ -24,6 +24,8 @@ def wide(table: gpd.GeoDataFrame) -> pd.DataFrame:
     usable = table[table["reason"].isna() & (table["value"].notna() | table["text"].notna())]
     keys = [*_KEYS, "geometry"]
     plots = flat(table.drop_duplicates(["flight_id", "plot_id"]))[keys].set_index(["flight_id", "plot_id"])
+    if usable.empty:
+        return plots.reset_index()[keys]
     usable = usable.assign(column=_columns(usable))
     numbers = usable[usable["value"].notna()].groupby(["flight_id", "plot_id", "column"])["value"].mean().unstack()
     words = usable[usable["value"].isna()].groupby(["flight_id", "plot_id", "column"])["text"].first().unstack()

@@ -213,6 +213,13 @@ def test_wide_view_parts_methods_of_one_variable(made: Path) -> None:
     assert rows.loc["A", "fvc_green_frames"] == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("form", ["csv", "wide", "geojson", "gpkg", "parquet", "datapackage", "dwc"])
+def test_an_empty_answer_is_a_file_too(form: str, tmp_path: Path) -> None:
+    target = tmp_path / f"plots.{'zip' if form in ('datapackage', 'dwc') else form}"
+    write_table(look_up([], PlotQuery()), target, form)
+    assert target.stat().st_size > 0
+
+
 def test_outlines_in_degrees_keep_their_millimetres(made: Path, tmp_path: Path) -> None:
     """Six decimals of a degree are eleven centimetres: a tenth of a quadrat's side and more."""
     table = table_of(made)
