@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import NotMade
-from uav_workflow.findings import Finding, info
+from uav_workflow.findings import Finding, info, warning
 from uav_workflow.plots.pairs import COLUMNS, Pairs, find_pairs
 from uav_workflow.plots.scatter import draw_scatter
 from uav_workflow.statistics.agreement import Agreement
@@ -185,3 +185,15 @@ def _findings(statistics: Sequence[Row]) -> Iterator[Finding]:
         n = int(str(row["n"]))
         if n < FEW:
             yield info("few-pairs", str(row["variable"]), f"{n} pairs only: the figures are rough")
+        share, with_interval = row["pi90_coverage"], int(str(row["pi90_n"]))
+        if isinstance(share, float) and _too_few(round(share * with_interval), with_interval):
+            message = f"the 90 % interval holds {share:.0%} of {with_interval} ground values: it is too narrow"
+            hint = "an interval of a model's parameters is none for a plot; or the model meets another vegetation"
+            yield warning("interval-too-narrow", str(row["variable"]), message, hint)
+
+
+def _too_few(held: int, n: int) -> bool:
+    """Whether an interval that holds nine in ten would hold so few in one of twenty cases or less (binomial)."""
+    from scipy.stats import binom
+
+    return bool(binom.cdf(held, n, 0.9) < 0.05)

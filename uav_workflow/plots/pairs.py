@@ -60,8 +60,9 @@ class Pairs:
 def find_pairs(table: Any) -> Iterator[Pairs]:
     """Pairs by variable, drone method and level; what follows a colon in the method (left_out) does not part them.
 
-    A pair is a drone row and the ground rows of the same plot and variable, both with a value and without a reason;
-    ground replicates are averaged. Ground rows that may be matched with the parent alone are averaged over the parent.
+    A pair is a drone row and the ground rows of the same plot, variable and unit, both with a value and without a
+    reason; ground replicates are averaged. Ground rows that may be matched with the parent alone are averaged over
+    the parent.
 
     Parameters
     ----------
@@ -75,7 +76,8 @@ def find_pairs(table: Any) -> Iterator[Pairs]:
     keys = {"own": "plot_id", "parent": "parent_plot_id"}
     for (variable, method), rows in drone.groupby(["variable", drone["method"].str.partition(":")[0]], sort=True):
         for level in ("own", "parent"):
-            measured = places[level][places[level]["variable"] == variable].groupby(keys[level])["value"]
+            same = (places[level]["variable"] == variable) & (places[level]["unit"] == rows["unit"].iloc[0])
+            measured = places[level][same].groupby(keys[level])["value"]
             pairs = rows[rows["plot_id"].isin(measured.groups)].sort_values("plot_id")
             if not pairs.empty:
                 yield _pairs(str(variable), str(method), level, pairs, measured)

@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,6 +19,7 @@ import pandas as pd
 import pytest
 
 from tests.unit.plots.conftest import DAY
+from uav_workflow.domain.campaign import Campaign, Creator
 from uav_workflow.domain.flight import Flight
 from uav_workflow.errors import UsageError
 from uav_workflow.plots.columns import COLUMNS
@@ -229,3 +231,17 @@ def test_outlines_in_degrees_keep_their_millimetres(made: Path, tmp_path: Path) 
         shapes = gpd.GeoSeries.from_wkt(read["geometry"], crs="EPSG:4326").to_crs("EPSG:32647")
         corner = shapes[read["plot_id"] == "A"].iloc[0].bounds[:2]
         assert corner == pytest.approx((5e5 + 1, 4.2e6 - 2), abs=0.001)
+
+
+def test_licence_and_authors_are_the_campaigns(
+    square: Make, write_raster: Make, flown: Callable[..., Flight], tmp_path: Path
+) -> None:
+    cover = write_raster("cover.tif", {"fvc_green": np.ones((20, 20)), "shadow": np.zeros((20, 20))})
+    campaign = Campaign(licence="CC-BY-4.0", creators=(Creator(name="Li Wei"),))
+    flight = replace(flown([square("A", 0, 0)]), campaign=campaign)
+    make_plot_predictors(flight, Maps(rasters={"cover": cover}), tmp_path)
+    make_plots(flight, tmp_path / "plot_predictors.parquet", None, tmp_path)
+    descriptor = json.loads((tmp_path / "datapackage.json").read_text())
+    assert descriptor["licenses"] == [{"name": "CC-BY-4.0"}]
+    assert descriptor["contributors"] == [{"title": "Li Wei", "role": "author"}]
+    assert (gpd.read_parquet(tmp_path / "plots.parquet")["licence"] == "CC-BY-4.0").all()

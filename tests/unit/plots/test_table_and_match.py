@@ -19,6 +19,7 @@ from uav_workflow.domain.flight import Flight
 from uav_workflow.errors import NotMade
 from uav_workflow.plots.matching import make_match
 from uav_workflow.plots.predictors import Maps, make_plot_predictors
+from uav_workflow.plots.schema import to_frame, write_parquet
 from uav_workflow.plots.table import make_plots
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.vegetation.biomass import BiomassSettings, make_biomass
@@ -187,3 +188,42 @@ def test_far_observations_are_not_paired(
     assert match["rmse"] is not None
     assert match["r2"] is None
     assert [finding.code for finding in made.findings] == ["few-pairs"]
+
+
+def plot_rows(tmp_path: Path, half_width: float, unit: str = "g/m2") -> Path:
+    """Forty plots whose biomass the drone sees with an error of 40 g/m2 and an interval of that half width."""
+    draw = np.random.default_rng(8)
+    truth = draw.uniform(50, 500, 40)
+    drone = truth + 40 * draw.standard_normal(40)
+    shared = {"variable": "agb_dry", "site_id": "S", "geometry": None, "qc_flag": 0}
+    rows = [
+        {
+            **shared,
+            "plot_id": f"P{i}",
+            "source": "drone",
+            "method": "m",
+            "unit": "g/m2",
+            "value": drone[i],
+            "pi90_lo": drone[i] - half_width,
+            "pi90_hi": drone[i] + half_width,
+        }
+        for i in range(40)
+    ]
+    rows += [
+        {**shared, "plot_id": f"P{i}", "source": "ground", "method": "cut", "unit": unit, "value": truth[i]}
+        for i in range(40)
+    ]
+    write_parquet(to_frame(rows, "EPSG:32647"), tmp_path / "plots.parquet")
+    return tmp_path / "plots.parquet"
+
+
+@pytest.mark.parametrize(("half_width", "codes"), [(66.0, []), (15.0, ["interval-too-narrow"])])
+def test_an_interval_of_parameters_is_caught(tmp_path: Path, half_width: float, codes: list[str]) -> None:
+    """1.645 sd hold nine in ten plots; the interval of a fitted line is a fraction of that and holds few."""
+    made = make_match(plot_rows(tmp_path, half_width), tmp_path)
+    assert [finding.code for finding in made.findings] == codes
+
+
+def test_grams_a_quadrat_are_never_held_against_grams_a_square_metre(tmp_path: Path) -> None:
+    with pytest.raises(NotMade):
+        make_match(plot_rows(tmp_path, 66.0, unit="g"), tmp_path)
