@@ -41,24 +41,16 @@ REASONS: Mapping[str, str] = {
 
 
 class PlotFlag(IntFlag):
-    """Bits of the column qc_flag."""
+    """Bits of the column qc_flag; `FLAGS` says what they mean."""
 
     OUTSIDE = 1
-    """Part of the plot, or all of it, lies outside the map."""
     LOW_VALID = 2
-    """Too few of its pixels are measured: the value is empty."""
     SHADOW = 4
-    """More than a quarter lies in shadow."""
     TIME_GAP = 8
-    """Observation and flight lie further apart than they may for a match."""
     POSITION = 16
-    """The position is less certain than a fifth of the plot's side."""
     EXTRAPOLATED = 32
-    """A predictor lies outside what the model has seen."""
     CUT_AT_ZERO = 64
-    """A negative prediction became 0."""
     BELOW_DETECTION = 128
-    """A height that the surface can't tell from ground: less than twice the vertical RMSE of the check points."""
 
 
 FLAGS: Mapping[PlotFlag, str] = {
@@ -71,7 +63,7 @@ FLAGS: Mapping[PlotFlag, str] = {
     PlotFlag.CUT_AT_ZERO: "a negative prediction became 0",
     PlotFlag.BELOW_DETECTION: "a height that the surface can't tell from ground",
 }
-"""The flags in words."""
+"""The flags in words; a height is below detection under twice the vertical RMSE of the check points."""
 
 
 def raised(flags: int) -> list[str]:
