@@ -48,7 +48,9 @@ class QualityGate:
 
     @property
     def bound(self) -> str:
-        """The bound, with its unit."""
+        """The bound, with its unit; empty where nothing was measured."""
+        if math.isnan(self.gate.value):
+            return ""
         return f"{'≥' if self.at_least else '≤'} {self._say(self.gate.threshold)}"
 
     @property
