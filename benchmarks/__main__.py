@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import biomass_intervals, developer, everything, plots, radiometry, scale
+from benchmarks import biomass_intervals, cover, developer, everything, plots, radiometry, scale
 
 
 def main() -> int:
@@ -20,8 +20,10 @@ def main() -> int:
     )
     plots.add_arguments(commands.add_parser("plots", help="a large mosaic with many plots; beside rasterstats"))
     radiometry.add_arguments(commands.add_parser("radiometry", help="reflectance on simulated flights of small seeds"))
+    cover.add_arguments(commands.add_parser("cover", help="green cover of simulated square metres of small seeds"))
     arguments = parser.parse_args()
     runs = {
+        "cover": cover.run,
         "engine": developer.run,
         "intervals": biomass_intervals.run,
         "plots": plots.run,

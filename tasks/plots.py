@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tasks.captures import CalibratedCaptures
 from tasks.product import ProductTask
 from tasks.scope import Scope
 from tasks.surfaces import Dsm, Dtm, PointCloud, Reconstruction
-from tasks.vegetation import CanopyHeight, Cover, Indices
+from tasks.vegetation import CanopyHeight, Cover, Indices, Reflectance
 from uav_workflow.domain.product import Product
 from uav_workflow.store import Draft
+
+if TYPE_CHECKING:
+    from uav_workflow.vegetation.cover_frames import FrameSource
+
+_MAPS = (Cover.kind, CanopyHeight.kind, Indices.kind)
 
 _NO_PLOTS = "the folder has no plots (plots.geojson, plots.gpkg or plots.csv)"
 
@@ -16,14 +25,15 @@ class PlotPredictors(ProductTask):
     """Statistics of every map on every plot, joined with the observations."""
 
     kind = "plot_predictors"
-    version = 3
+    version = 4
     sections = ("plots",)
     roles = ("flight", "plots", "observations")
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read the maps, the cloud with the surface it stands on, the terrain, and how well the block lies."""
-        return (Cover, CanopyHeight, Indices, PointCloud, Dsm, Dtm, Reconstruction)
+        """Read the maps, cloud, surface and terrain, how well the block lies, and what photos are read with."""
+        own = () if CalibratedCaptures.reason_not_made(scope) else (CalibratedCaptures,)
+        return (Cover, CanopyHeight, Indices, PointCloud, Dsm, Dtm, Reconstruction, Reflectance, *own)
 
     @classmethod
     def reason_not_made(cls, scope: Scope) -> str | None:
@@ -38,12 +48,9 @@ class PlotPredictors(ProductTask):
         from uav_workflow.plots.reading import PlotSettings
 
         made = {kind: product for kind, product in self.products().items() if product.not_made is None}
-        files = {
-            kind: product.file("cloud.laz" if kind == PointCloud.kind else f"{kind}.tif")
-            for kind, product in made.items()
-            if kind != Reconstruction.kind
-        }
-        cloud, dsm, dtm = (files.pop(task.kind, None) for task in (PointCloud, Dsm, Dtm))
+        files = {kind: made[kind].file(f"{kind}.tif") for kind in (*_MAPS, Dsm.kind, Dtm.kind) if kind in made}
+        dsm, dtm = (files.pop(task.kind, None) for task in (Dsm, Dtm))
+        cloud = made[PointCloud.kind].file("cloud.laz") if PointCloud.kind in made else None
         canopy = files.get(CanopyHeight.kind)
         recipe = self.scope.recipe.plots
         draft.note(
@@ -55,6 +62,7 @@ class PlotPredictors(ProductTask):
                     if cloud and dsm and canopy
                     else None,
                     terrain=dtm,
+                    frames=self._frames(made),
                     error_m=_check_rmse(made.get(Reconstruction.kind)),
                     digests={name: digest for product in made.values() for name, digest in product.digests.items()},
                 ),
@@ -64,6 +72,28 @@ class PlotPredictors(ProductTask):
                     margins=Margins(inner=recipe.inner_margin, ring=recipe.ring),
                 ),
             )
+        )
+
+    def _frames(self, made: Mapping[str, Product]) -> FrameSource | None:
+        """Photos in which cover is read as it was on the mosaic; None where poses, heights or an index are missing."""
+        from uav_workflow.engine.reconstruction_io import read_reconstruction
+        from uav_workflow.vegetation.cover_frames import FrameSource
+        from uav_workflow.vegetation.cover_record import FIT_JSON, read_fit
+
+        if not {Cover.kind, Dsm.kind, Reflectance.kind, Reconstruction.kind} <= made.keys():
+            return None
+        fit = made[Cover.kind].path / FIT_JSON
+        if not fit.is_file():
+            return None
+        captures = made.get(CalibratedCaptures.kind)
+        images = [image for capture in self.read_flight().captures for image in capture.images]
+        return FrameSource(
+            fit=read_fit(fit),
+            reconstruction=read_reconstruction(made[Reconstruction.kind].file("reconstruction.json")),
+            mosaic=made[Reflectance.kind].file("reflectance.tif"),
+            surface=made[Dsm.kind].file("dsm.tif"),
+            photos={image.name: image.path for image in images if image.band.name == "RGB"},
+            captures=captures.path if captures else None,
         )
 
 

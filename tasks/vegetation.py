@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tasks.captures import CalibratedCaptures
 from tasks.photogrammetry import ASSETS, NodeTask
 from tasks.product import ProductTask
 from tasks.scope import Scope
 from tasks.surfaces import Dsm, Dtm, Orthomosaic
+from uav_workflow.recipe import Recipe
 from uav_workflow.store import Draft
+
+if TYPE_CHECKING:
+    from uav_workflow.vegetation.cover import CoverSettings
 
 
 class Reflectance(ProductTask):
@@ -66,6 +72,7 @@ class Cover(ProductTask):
     """Green vegetation cover and shadow."""
 
     kind = "cover"
+    version = 2
     sections = ("cover",)
 
     @classmethod
@@ -74,12 +81,31 @@ class Cover(ProductTask):
         return (Reflectance,)
 
     def make(self, draft: Draft) -> None:
-        """Write cover.tif."""
-        from uav_workflow.vegetation.cover import CoverSettings, make_cover
+        """Write cover.tif and cover_opinions.tif."""
+        from uav_workflow.vegetation.cover import make_cover
 
         source = self.product(Reflectance.kind).file("reflectance.tif")
-        settings = CoverSettings(method=self.scope.recipe.cover.method)
-        draft.note(make_cover(source, draft.path, settings=settings))
+        draft.note(make_cover(source, draft.path, settings=cover_settings(self.scope.recipe)))
+
+
+def cover_settings(recipe: Recipe) -> CoverSettings:
+    """What the recipe says of cover."""
+    from uav_workflow.vegetation.cover import CoverSettings
+    from uav_workflow.vegetation.cover_index import Borrowed
+    from uav_workflow.vegetation.cover_training import TrainingShapes
+    from uav_workflow.vegetation.end_members import EndMembers
+
+    said = recipe.cover
+    given = said.end_members
+    return CoverSettings(
+        method=said.method,
+        reading=said.pixels,
+        ends=given if isinstance(given, str) else EndMembers(**given.model_dump()),
+        borrowed=None
+        if said.threshold is None
+        else Borrowed(threshold=said.threshold, origin=str(said.threshold_from)),
+        training=None if said.training is None else TrainingShapes(path=said.training),
+    )
 
 
 class CanopyHeight(ProductTask):

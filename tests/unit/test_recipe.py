@@ -25,6 +25,11 @@ def test_node_options_keep_their_own_names() -> None:
     [
         ("cover.methd=auto", "methd"),
         ("cover.method=guess", "cover.method"),
+        ("cover.threshold=-6", "threshold_from"),
+        ("cover.method=forest", "training"),
+        ("cover.training=/nowhere/shapes.gpkg", "can't be read"),
+        ("cover.end_members={green: 0.8, other: 0.1, green_sd: 0, other_sd: 0, origin: x}", "need the method"),
+        ("cover.end_members={green: 0.8, other: 0.8, green_sd: 0, other_sd: 0, origin: x}", "equal"),
         ("nonsense", "section.key=value"),
         ("biomass.minimum_harvests=2", "minimum_harvests"),
     ],

@@ -12,6 +12,7 @@ from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import NotMade
 from uav_workflow.plots.about import about_plots
 from uav_workflow.plots.cloud_metrics import CloudSource
+from uav_workflow.plots.cover_doubts import cover_doubts
 from uav_workflow.plots.extraction import in_crs, zonal
 from uav_workflow.plots.ground_rows import ground_rows
 from uav_workflow.plots.plot_findings import position_findings, value_findings
@@ -19,6 +20,7 @@ from uav_workflow.plots.position import Placement, placements
 from uav_workflow.plots.reading import PlotReader, PlotSettings
 from uav_workflow.plots.schema import to_frame, write_parquet
 from uav_workflow.rasters.reader import Raster
+from uav_workflow.vegetation.cover_frames import FrameSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Maps:
         Point cloud; its metrics stand beside those of the height raster.
     terrain : Path, optional
         Terrain model: the plots' height above datum.
+    frames : FrameSource, optional
+        Photos; green cover in those that look straight down stands beside that of the map.
     error_m : float, optional
         Horizontal RMSE of the maps at check points.
     digests : mapping of file name to SHA-256
@@ -42,6 +46,7 @@ class Maps:
     rasters: Mapping[str, Path]
     cloud: CloudSource | None = None
     terrain: Path | None = None
+    frames: FrameSource | None = None
     error_m: float | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,10 +74,12 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
     about = about_plots(flight, outlines, placed, crs)
     for plot_id, height in _heights(flight.plots, maps.terrain).items():
         about[plot_id]["z"] = height
-    shadow = _shadow(flight.plots, maps.rasters.get("cover"))
-    reading = PlotReader(flight.plots, about, shadow, maps.digests, chosen)
+    cover = maps.rasters.get("cover")
+    doubts = {} if cover is None else cover_doubts(flight.plots, cover)
+    reading = PlotReader(flight.plots, about, _shadow(flight.plots, cover), doubts, maps.digests, chosen)
     rows = [row for kind, path in maps.rasters.items() for row in reading.rows(kind, path)]
     rows += [] if maps.cloud is None else list(reading.cloud_rows(maps.cloud))
+    rows += [] if maps.frames is None else list(reading.frame_rows(maps.frames, outlines))
     measured, findings = ground_rows(flight, about, placed)
     _copy_gaps(rows, measured)
     write_parquet(to_frame([*rows, *measured], crs), out / "plot_predictors.parquet")

@@ -6,17 +6,23 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rasterio
 
 from uav_workflow.domain.ground import Plot
 from uav_workflow.domain.product import Json
 from uav_workflow.plots.cloud_metrics import CloudMetrics, CloudSource, cloud_metrics
+from uav_workflow.plots.cover_doubts import CoverDoubt
 from uav_workflow.plots.extraction import ZonalStatistics, zonal
 from uav_workflow.plots.margins import Margins, Surroundings, surroundings
-from uav_workflow.plots.schema import LOW_VALID, NO_AREA, NO_DATA, OUTSIDE, PlotFlag, method_version
+from uav_workflow.plots.schema import LOW_VALID, NO_AREA, NO_DATA, NO_FRAME, OUTSIDE, PlotFlag, method_version
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.vegetation.canopy_height import DETECTION
+from uav_workflow.vegetation.cover_frames import FrameSource, frame_cover
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 MUCH_SHADOW = 0.25
 
@@ -65,6 +71,7 @@ class PlotReader:
     plots: Sequence[Plot]
     about: Mapping[str, Mapping[str, object]]
     shadow: Mapping[str, float]
+    doubts: Mapping[str, CoverDoubt]
     digests: Mapping[str, str]
     settings: PlotSettings
 
@@ -96,6 +103,9 @@ class PlotReader:
         flag = int(str(about["qc_flag"])) | _flags(zone, reason, shadow)
         if zone.mean < limit:
             flag |= int(PlotFlag.BELOW_DETECTION)
+        doubt = self.doubts.get(zone.plot_id) if zone.band == "fvc_green" and reason is None else None
+        if doubt is not None and doubt.disagrees:
+            flag |= int(PlotFlag.COVER_DISAGREES)
         inner = beside.inner if reason is None and _reason(beside.inner, least) is None else None
         for variable, statistic, unit in _statistics(kind, zone.band):
             yield {
@@ -107,6 +117,8 @@ class PlotReader:
                 "ring_mean": beside.ring.mean,
                 "ring_sd": beside.ring.sd,
                 "unit": unit,
+                "uncertainty": None if doubt is None else doubt.sd,
+                "uncertainty_type": None if doubt is None else "sd",
                 "method_version": method_version(),
                 "n_pixels": zone.n_pixels,
                 "valid_fraction": zone.valid_fraction,
@@ -142,6 +154,31 @@ class PlotReader:
                     "source_file": source.cloud.name,
                     "source_sha256": self.digests.get(source.cloud.name),
                 }
+
+    def frame_rows(self, source: FrameSource, outlines: Sequence[BaseGeometry]) -> Iterator[dict[str, object]]:
+        """Rows of green cover in photos that look straight down."""
+        shapes = [(plot.plot_id, shape) for plot, shape in zip(self.plots, outlines, strict=True)]
+        for one in frame_cover(shapes, source):
+            about, doubt = self.about[one.plot_id], self.doubts.get(one.plot_id)
+            # photos share the fit's errors: their spread alone would promise too much
+            parts = [one.spread, doubt.sd if doubt else math.nan]
+            known = [part for part in parts if math.isfinite(part)] if one.values else []
+            yield {
+                **about,
+                "source": "drone",
+                "variable": "fvc_green_frames",
+                "value": one.median if one.values else None,
+                "unit": "1",
+                "uncertainty": math.hypot(*known) if known else None,
+                "uncertainty_type": "sd" if known else None,
+                "method": f"{source.fit.name}:median_of_{len(one.values)}_photos",
+                "method_version": method_version(),
+                "n_pixels": one.n_pixels,
+                "shadow_fraction": self.shadow.get(one.plot_id),
+                "reason": None if one.values else NO_FRAME if about["area_m2"] else NO_AREA,
+                "source_file": "reconstruction.json",
+                "source_sha256": self.digests.get("reconstruction.json"),
+            }
 
 
 def _cloud_variables(one: CloudMetrics) -> Iterator[tuple[str, float, str]]:

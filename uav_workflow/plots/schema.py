@@ -21,6 +21,7 @@ LOW_VALID = "low-valid-fraction"
 TIME_GAP = "time-gap"
 SUPERSEDED = "another-observation-is-nearer"
 NO_VALUE = "no-value"
+NO_FRAME = "no-photo-straight-down"
 AT_PARENT = "position-offset-matched-at-parent"
 POSITION_OFFSET = "position-offset"
 DISTURBED = "cut-or-grazed-in-between"
@@ -33,6 +34,7 @@ REASONS: Mapping[str, str] = {
     TIME_GAP: "observation and flight lie too far apart in time",
     SUPERSEDED: "another observation of the same variable lies nearer to the flight",
     NO_VALUE: "no value could be given",
+    NO_FRAME: "no photo that looks straight down shows the whole plot in the light",
     AT_PARENT: "the position is too unsure for the plot itself: matched with its parent plot",
     POSITION_OFFSET: "the position is too unsure for a match",
     DISTURBED: "the plot was cut or grazed between flight and observation",
@@ -51,6 +53,7 @@ class PlotFlag(IntFlag):
     EXTRAPOLATED = 32
     CUT_AT_ZERO = 64
     BELOW_DETECTION = 128
+    COVER_DISAGREES = 256
 
 
 FLAGS: Mapping[PlotFlag, str] = {
@@ -62,6 +65,7 @@ FLAGS: Mapping[PlotFlag, str] = {
     PlotFlag.EXTRAPOLATED: "a predictor lies outside what the model has seen",
     PlotFlag.CUT_AT_ZERO: "a negative prediction became 0",
     PlotFlag.BELOW_DETECTION: "a height that the surface can't tell from ground",
+    PlotFlag.COVER_DISAGREES: "two methods differ by more than 0.05 on the plot's green cover",
 }
 """The flags in words; a height is below detection under twice the vertical RMSE of the check points."""
 

@@ -14,6 +14,10 @@ _COVER = {
     "a_star_otsu": "Green and other are told apart by CIELAB a* and one threshold for the whole flight (Otsu 1979)",
     "ndvi_otsu": "Green and other are told apart by NDVI and one threshold for the whole flight (Otsu 1979)",
     "a_star_dimidiate": "Each pixel is a mixture of green and other by CIELAB a* between two end members",
+    "gli_otsu": "Green and other are told apart by GLI and one threshold for the whole flight (Otsu 1979)",
+    "a_star_hagfvc": "Green and other are told apart by CIELAB a* between the outer halves of two Gaussians (Li 2018)",
+    "exgr": "Green is where excess green minus excess red lies above 0 (Meyer & Neto 2008)",
+    "forest": "Green, senescent, soil and shadow are told apart by a forest trained on shapes that were drawn",
     "ndvi_dimidiate": "Each pixel is a mixture of green and other by NDVI between two end members",
 }
 
@@ -65,10 +69,13 @@ def _indices(facts: Facts, _: Mapping[str, Product]) -> Iterator[str]:
 
 def _cover(facts: Facts, _: Mapping[str, Product]) -> Iterator[str]:
     method = str(facts.get("method", ""))
-    words = _COVER.get(method, f"Method {method.replace('_', ' ')}") if method else ""
+    base = method.removesuffix("_mixed").removesuffix("_pure")
+    words = _COVER.get(base, f"Method {method.replace('_', ' ')}") if method else ""
     threshold = facts.get("threshold")
     if words:
         yield words + (f": {threshold:.4g}." if isinstance(threshold, int | float) else ".")
+    if facts.get("reading") == "mixed":
+        yield f"Pixels are read as mixtures of two end members: {facts.get('reading_because')}."
     if isinstance(facts.get("between_share"), float):
         yield f"The two classes hold {facts['between_share']:.0%} of the variance."
     if isinstance(facts.get("shadow_share"), float):

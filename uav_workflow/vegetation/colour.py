@@ -10,7 +10,9 @@ FloatArray = NDArray[np.float32]
 # Linear sRGB primaries to XYZ with white D65 (IEC 61966-2-1); the bands of a rig are taken for these primaries.
 _X = np.array([0.4124564, 0.3575761, 0.1804375], dtype=np.float32)
 _Y = np.array([0.2126729, 0.7151522, 0.0721750], dtype=np.float32)
+_Z = np.array([0.0193339, 0.1191920, 0.9503041], dtype=np.float32)
 _X_WHITE = np.float32(0.95047)
+_Z_WHITE = np.float32(1.08883)
 _KNEE = np.float32((6 / 29) ** 3)
 
 
@@ -25,6 +27,14 @@ def a_star(rgb: FloatArray, white: float) -> FloatArray:
     x = _weighted(_X / _X_WHITE, clipped)
     y = _weighted(_Y, clipped)
     result: FloatArray = np.float32(500) * (_f(x) - _f(y))
+    return result
+
+
+def lab(rgb: FloatArray, white: float) -> FloatArray:
+    """L*, a*, b* (CIE 15:2004) as (3, …) of linear planes (3, …) whose white has luminance ``white``."""
+    clipped: FloatArray = (np.maximum(rgb, 0) / np.float32(white)).astype(np.float32, copy=False)
+    x, y, z = (_f(_weighted(weights, clipped)) for weights in (_X / _X_WHITE, _Y, _Z / _Z_WHITE))
+    result: FloatArray = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)]).astype(np.float32, copy=False)
     return result
 
 

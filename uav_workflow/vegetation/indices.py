@@ -29,6 +29,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {"VARI": (-1.0, 1.0)}
 """Indices that are cut to a range, because their formula runs away beside its pole."""
 SOIL_LINE: Mapping[str, float] = dict.fromkeys(("SAVI", "GSAVI", "MNLI", "SARVI"), 0.5)
 """L of the soil-adjusted indices (Huete 1988); the catalogue's single default, 1, is that of EVI."""
+CHROMATIC = frozenset({"ExG", "ExR", "ExGR"})
+"""Indices of chromaticities r = R / (R + G + B) (Woebbecke et al. 1995), which the catalogue writes as R, G, B."""
 RGB_DEFAULT = ("GLI", "NGRDI", "VARI", "RGBVI", "MGRVI")
 NIR_DEFAULT = ("NDVI", "NDRE", "GNDVI", "MSAVI")
 
@@ -61,7 +63,13 @@ class Index:
     @property
     def bands(self) -> tuple[str, ...]:
         """Bands it needs, by this project's names."""
-        return tuple(SYMBOLS[symbol] for symbol in self.symbols)
+        symbols = ("R", "G", "B") if self.chromatic else self.symbols
+        return tuple(SYMBOLS[symbol] for symbol in symbols)
+
+    @property
+    def chromatic(self) -> bool:
+        """True when the formula is of shares of red, green and blue."""
+        return self.catalogue_name in CHROMATIC
 
     @property
     def scale_free(self) -> bool:
@@ -92,6 +100,9 @@ class Index:
         present = np.logical_and.reduce([np.isfinite(planes[band]) for band in self.bands])
         negative = present & np.logical_or.reduce([planes[band] < 0 for band in self.bands])
         with np.errstate(all="ignore"):
+            if self.chromatic:
+                light = sum(planes[band] for band in self.bands)
+                params = {symbol: planes[SYMBOLS[symbol]] / light for symbol in self.symbols}
             raw = spyndex.computeIndex(self.catalogue_name, params={**params, **self.constants})
             pole = np.zeros(raw.shape, dtype=bool)
             scope = {**params, **self.constants, "abs": np.abs}
@@ -185,6 +196,7 @@ def make_indices(reflectance: Path, out: Path, *, names: Sequence[str] | None = 
     facts: dict[str, Json] = {
         index.name: {
             "formula": index.formula,
+            "of_chromaticities": index.chromatic,
             "constants": dict(index.constants),
             "reference": index.reference,
             **tallies[index.name].to_json(),

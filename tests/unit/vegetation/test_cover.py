@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from scipy.ndimage import gaussian_filter
 from uav_workflow.errors import NotMade, RecipeError
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.vegetation.cover import CoverSettings, make_cover
+from uav_workflow.vegetation.cover_index import Borrowed
+from uav_workflow.vegetation.end_members import EndMembers
 
 SOIL = {"blue": 0.12, "green": 0.17, "red": 0.23, "nir": 0.30}
 LEAF = {"blue": 0.03, "green": 0.09, "red": 0.05, "nir": 0.42}
@@ -30,13 +33,15 @@ def meadow(
     }
 
 
-def patches(share: float, shape: tuple[int, int] = (600, 700), seed: int = 7, size: float = 4.0) -> np.ndarray:
+def patches(share: float, shape: tuple[int, int] = (300, 360), seed: int = 7, size: float = 4.0) -> np.ndarray:
     field = gaussian_filter(np.random.default_rng(seed).standard_normal(shape), size)
     return field > np.quantile(field, 1 - share)
 
 
-def run(source: Path, out: Path, method: str = "auto") -> tuple[np.ndarray, np.ndarray, dict[str, object], list[str]]:
-    made = make_cover(source, out, settings=CoverSettings(method=method))
+def run(
+    source: Path, out: Path, method: str = "auto", **settings: Any
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any], list[str]]:
+    made = make_cover(source, out, settings=CoverSettings(method=method, **settings))
     with Raster(out / "cover.tif") as raster:
         assert raster.bands == ("fvc_green", "shadow")
         green, shadow = raster.read()
@@ -52,7 +57,7 @@ def test_green_pixels_are_found(write_raster: Callable[..., Path], tmp_path: Pat
     assert np.mean(green[lit] == truth[lit]) > 0.99
     assert facts["method"] == method
     assert facts["green_share_of_lit"] == pytest.approx(share, abs=0.01)
-    assert facts["shadow_share"] < 0.01  # type: ignore[operator]
+    assert facts["shadow_share"] < 0.01
     assert codes == []
 
 
@@ -68,11 +73,13 @@ def test_mixtures_beat_a_threshold_where_pixels_are_larger_than_plants(
     source = write_raster("r.tif", coarse)
     strips = truth.reshape(1200, 20, 80).mean(axis=(0, 2))
     error = {}
-    for method in ("otsu", "dimidiate"):
-        green, *_ = run(source, tmp_path, f"{index}_{method}")
-        error[method] = np.sqrt(np.mean((np.nanmean(green.reshape(300, 20, 20), axis=(0, 2)) - strips) ** 2))
+    for reading in ("pure", "auto"):
+        green, _, facts, _ = run(source, tmp_path, f"{index}_otsu", reading=reading)
+        error[reading] = np.sqrt(np.mean((np.nanmean(green.reshape(300, 20, 20), axis=(0, 2)) - strips) ** 2))
+    assert facts["reading"] == "mixed"
+    assert facts["mixed_share"] > 0.1
     assert 0 <= np.nanmin(green) < np.nanmax(green) <= 1
-    assert error["dimidiate"] < 0.9 * error["otsu"]
+    assert error["auto"] < 0.85 * error["pure"]
 
 
 def test_unknown_method(write_raster: Callable[..., Path], tmp_path: Path) -> None:
@@ -114,7 +121,7 @@ def test_holes_stay_holes(write_raster: Callable[..., Path], tmp_path: Path) -> 
     green, shadow, facts, _ = run(write_raster("r.tif", bands), tmp_path)
     assert np.isnan(green[100:200, 50:90]).all()
     assert np.isnan(shadow[100:200, 50:90]).all()
-    assert facts["pixels"] == 600 * 700 - 4000
+    assert facts["pixels"] == 300 * 360 - 4000
 
 
 def test_method_follows_the_bands(write_raster: Callable[..., Path], tmp_path: Path) -> None:
@@ -126,14 +133,143 @@ def test_method_follows_the_bands(write_raster: Callable[..., Path], tmp_path: P
         make_cover(source, tmp_path, settings=CoverSettings(method="a_star_otsu"))
 
 
-def test_one_kind_of_ground_is_called_unimodal(write_raster: Callable[..., Path], tmp_path: Path) -> None:
-    *_, codes = run(write_raster("r.tif", meadow(np.zeros((300, 300), bool))), tmp_path)
-    assert "unimodal" in codes
+@pytest.mark.parametrize("green", [False, True])
+def test_no_threshold_is_forced_on_one_kind_of_ground(
+    write_raster: Callable[..., Path], tmp_path: Path, green: bool
+) -> None:
+    """Otsu would paint half of a bare field green, and half of a closed meadow bare."""
+    source = write_raster("r.tif", meadow(np.full((300, 300), green)))
+    with pytest.raises(NotMade, match="unimodal"):
+        run(source, tmp_path)
+    assert not (tmp_path / "cover.tif").exists()
+    borrowed = Borrowed(threshold=-5.0, origin="20260720-ab")
+    found, _, facts, codes = run(source, tmp_path, "a_star_otsu", borrowed=borrowed)
+    assert np.nanmean(found) == pytest.approx(float(green), abs=0.01)
+    assert facts["threshold_borrowed"] == "20260720-ab"
+    assert codes == ["threshold-borrowed"]
+    fixed, _, facts, _ = run(source, tmp_path, "exgr")
+    assert np.nanmean(fixed) == pytest.approx(float(green), abs=0.01)
+    assert facts["threshold"] == 0
 
 
-def test_few_green_pixels_are_called_extreme(write_raster: Callable[..., Path], tmp_path: Path) -> None:
-    *_, codes = run(write_raster("r.tif", meadow(patches(0.03))), tmp_path)
+@pytest.mark.parametrize("share", [0.05, 0.95])
+def test_very_little_and_very_much_green_is_called_extreme(
+    write_raster: Callable[..., Path], tmp_path: Path, share: float
+) -> None:
+    *_, codes = run(write_raster("r.tif", meadow(patches(share))), tmp_path)
     assert "cover-extreme" in codes
+
+
+def test_pixels_smaller_than_leaves_are_pure(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    _, _, facts, _ = run(write_raster("r.tif", meadow(patches(0.4))), tmp_path)
+    assert (facts["method"], facts["reading"]) == ("a_star_otsu", "pure")
+    assert facts["mixed_share"] < 0.05
+
+
+def test_every_method_finds_the_green(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    truth = patches(0.4)
+    source = write_raster("r.tif", meadow(truth))
+    for method in ("gli_otsu", "exgr", "a_star_hagfvc", "a_star_dimidiate", "ndvi_dimidiate"):
+        green, shadow, facts, _ = run(source, tmp_path, method)
+        lit = shadow == 0
+        assert np.mean(np.abs(green[lit] - truth[lit])) < 0.06, method
+        assert facts["method"] == method
+        assert np.nanmean(green) == pytest.approx(0.4, abs=0.03), method
+
+
+def test_given_end_members_and_their_uncertainty(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    """Mixtures of 0 to 1, with end members that are known: the share itself, and the formula of its uncertainty."""
+    share = np.tile(np.linspace(0, 1, 200), (60, 1))
+    bands = {"red": 0.3 * (1 - share) + 0.1 * share, "nir": 0.2 * (1 - share) + 0.4 * share}
+    ends = EndMembers(green=0.6, other=-0.2, green_sd=0.04, other_sd=0.02, origin="spectrometer, 2026-07-20")
+    green, _, facts, _ = run(write_raster("r.tif", bands), tmp_path, "ndvi_dimidiate", ends=ends)
+    with Raster(tmp_path / "cover_opinions.tif") as raster:
+        sd = raster.band("sd")
+    ndvi = (bands["nir"] - bands["red"]) / (bands["nir"] + bands["red"])
+    light = (ndvi + 0.2) / 0.8
+    assert facts["end_members"] == {
+        "green": 0.6,
+        "other": -0.2,
+        "green_sd": 0.04,
+        "other_sd": 0.02,
+        "origin": ends.origin,
+    }
+    np.testing.assert_allclose(sd, np.hypot((1 - light) * 0.02, light * 0.04) / 0.8, atol=1e-5)
+    # both end members are equally bright, so that shares of light are shares of area
+    np.testing.assert_allclose(green, share, atol=0.03)
+
+
+def test_percentiles_as_end_members(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    *_, facts, _ = run(write_raster("r.tif", meadow(patches(0.4))), tmp_path, "ndvi_dimidiate", ends="percentiles")
+    assert facts["end_members"]["origin"] == "percentiles 2/98"
+    assert facts["end_members"]["green"] > facts["end_members"]["other"]
+    assert facts["end_members"]["green_sd"] > 0
+
+
+def test_second_opinion_and_disagreement(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    """A third of the plants is red to the eye and green to the infrared: two indices can't agree."""
+    truth = patches(0.6)
+    bands = meadow(truth)
+    red = patches(0.3, seed=9) & truth
+    for band in ("red", "green", "blue"):
+        bands[band][red] = SOIL[band]
+    bands["nir"][red] = 0.9
+    *_, facts, codes = run(write_raster("r.tif", bands), tmp_path)
+    second = facts["second_opinion"]
+    assert second["method"] == "ndvi_otsu"
+    assert second["green_share_of_lit"] - facts["green_share_of_lit"] > 0.1
+    assert "cover-disagreement" in codes
+
+
+def test_a_threshold_is_as_sure_as_the_flight_is_even(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    """The sd of cover is half of what moving the threshold by its sd either way would turn."""
+    _, _, facts, _ = run(write_raster("r.tif", meadow(patches(0.5))), tmp_path)
+    with Raster(tmp_path / "cover_opinions.tif") as raster:
+        assert raster.bands == ("ndvi_otsu", "sd")
+        sd = raster.band("sd")
+    assert facts["threshold_sd"] > 0
+    assert set(np.unique(sd[np.isfinite(sd)])) <= {0.0, 0.5}
+    assert np.nanmean(sd) < 0.02
+
+
+def test_auto_takes_the_infrared_where_colours_show_one_hump(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    truth = patches(0.4)
+    bands = meadow(truth)
+    plain = meadow(np.zeros_like(truth))
+    source = write_raster(
+        "r.tif", {**{band: plain[band] for band in ("red", "green", "blue")}, "nir": bands["nir"] * 2}
+    )
+    green, _, facts, codes = run(source, tmp_path)
+    assert facts["method"] == "ndvi_otsu"
+    assert np.nanmean(green) == pytest.approx(0.4, abs=0.03)
+    assert "cover-method-changed" in codes
+    with pytest.raises(NotMade, match="a_star_otsu: unimodal"):
+        run(source, tmp_path, "a_star_otsu")
+
+
+def test_mixed_pixels_may_fill_the_valley_where_two_classes_are_sure(
+    write_raster: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Two thirds bare, and beside it every share of green: no valley, and yet two classes."""
+    draw = np.random.default_rng(4)
+    share = np.where(draw.uniform(size=(300, 360)) < 0.65, 0.0, draw.uniform(size=(300, 360)) ** 0.8)
+    bands = {band: (1 - share) * SOIL[band] + share * LEAF[band] for band in ("red", "green", "blue")}
+    light = np.exp(0.15 * draw.standard_normal(share.shape))
+    spread = {band: plane * light * np.exp(0.06 * draw.standard_normal(share.shape)) for band, plane in bands.items()}
+    green, _, facts, codes = run(write_raster("r.tif", spread), tmp_path)
+    assert facts["unimodal"]
+    assert facts["valley_depth"] < 0.1
+    assert facts["exgr_agreement"] > 0.9
+    assert "valley-filled" in codes
+    assert np.nanmean(green) == pytest.approx(share.mean(), abs=0.05)
+
+
+def test_blocks_leave_no_seams(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    """The same ground in one block and over a corner of four."""
+    truth = patches(0.4, (1100, 1100))
+    whole = meadow(truth)
+    green, *_ = run(write_raster("a.tif", whole), tmp_path)
+    assert np.mean(green[1020:1028] == truth[1020:1028]) > 0.98
 
 
 @pytest.mark.parametrize("value", [0.0, 0.2, np.nan])

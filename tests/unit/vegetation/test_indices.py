@@ -27,6 +27,9 @@ def planes(**bands: float) -> dict[str, np.ndarray]:
         ("GNDVI", (0.45 - 0.09) / 0.54),
         ("MSAVI", (2 * 0.45 + 1 - np.sqrt((2 * 0.45 + 1) ** 2 - 8 * 0.4)) / 2),
         ("SAVI", 1.5 * 0.4 / (0.5 + 0.5)),
+        ("ExG", (0.18 - 0.05 - 0.04) / 0.18),
+        ("ExR", (1.3 * 0.05 - 0.09) / 0.18),
+        ("ExGR", (0.18 - 0.05 - 0.04) / 0.18 - (1.3 * 0.05 - 0.09) / 0.18),
         ("GLI", (0.18 - 0.05 - 0.04) / (0.18 + 0.09)),
         ("NGRDI", 0.04 / 0.14),
         ("VARI", 0.04 / 0.10),
@@ -40,6 +43,17 @@ def test_formula(name: str, expected: float) -> None:
     assert values.dtype == np.float32
     assert not negative.any()
     assert not pole.any()
+
+
+def test_excess_green_has_no_scale_and_needs_three_colours() -> None:
+    """The catalogue writes R, G, B for chromaticities: taken at its word ExG would change with the light."""
+    index = find_index("ExR")
+    assert index.bands == ("red", "green", "blue")
+    assert index.scale_free
+    black = {band: np.zeros((1, 1), np.float32) for band in index.bands}
+    values, _, pole = index.compute(black)
+    assert np.isnan(values).all()
+    assert pole.all()
 
 
 def test_pole_of_vari_is_masked_and_its_flanks_are_cut() -> None:

@@ -1,0 +1,48 @@
+"""How sure green cover is on every plot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uav_workflow.domain.ground import Plot
+from uav_workflow.plots.extraction import zonal
+from uav_workflow.vegetation.cover import DISAGREE, OPINIONS_TIF, SD_BAND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverDoubt:
+    """Uncertainty of one plot's green cover.
+
+    Attributes
+    ----------
+    sd : float
+        Standard uncertainty: spread of the two methods and what the fit left unsure, added in squares.
+    disagrees : bool
+        The two methods differ by more than `cover.DISAGREE` on the plot.
+    """
+
+    sd: float
+    disagrees: bool
+
+
+def cover_doubts(plots: Sequence[Plot], cover: Path) -> dict[str, CoverDoubt]:
+    """Plot id -> doubt, from cover.tif and cover_opinions.tif beside it; empty where there is no second file."""
+    opinions = cover.with_name(OPINIONS_TIF)
+    if not opinions.is_file():
+        return {}
+    first = {row.plot_id: row.mean for row in zonal(plots, cover, ("fvc_green",))}
+    fitted: dict[str, float] = {}
+    second: dict[str, float] = {}
+    for row in zonal(plots, opinions):
+        (fitted if row.band == SD_BAND else second)[row.plot_id] = row.mean
+    found = {}
+    for plot_id, sd in fitted.items():
+        apart = abs(second.get(plot_id, math.nan) - first[plot_id])
+        # the standard deviation of two values is their difference over the root of two
+        spread = apart / math.sqrt(2) if math.isfinite(apart) else 0.0
+        if math.isfinite(sd):
+            found[plot_id] = CoverDoubt(sd=math.hypot(sd, spread), disagrees=bool(apart > DISAGREE))
+    return found
