@@ -14,9 +14,9 @@ from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.engine.block import ControlMarks
-from uav_workflow.engine.free_block import Progress, Stopwatch, TieSettings, tie_photos
+from uav_workflow.engine.free_block import FreeBlock, Progress, Stopwatch, TieSettings, tie_photos
 from uav_workflow.engine.ground_control import PointResidual, marks_in, residuals
-from uav_workflow.engine.priors import camera_name, position_priors
+from uav_workflow.engine.priors import PositionPriors, camera_name, position_priors
 from uav_workflow.engine.rig import RigSettings, align_rig, placed_bands
 from uav_workflow.engine.self_calibration import Calibration, CalibrationSettings, self_calibrate
 from uav_workflow.engine.structure_facts import band_facts, block_facts, placement_findings
@@ -77,8 +77,7 @@ def reconstruct(
         raise EngineError(f"{len(captures)} captures: photogrammetry needs at least 3 overlapping ones")
     work.mkdir(parents=True, exist_ok=True)
     watch = Stopwatch()
-    adjusted_to = [point for point in control if not point.is_check]
-    positions = position_priors(captures, adjusted_to)
+    positions = position_priors(captures, [point for point in control if not point.is_check])
     free = tie_photos(
         [capture.primary for capture in captures],
         positions,
@@ -89,10 +88,7 @@ def reconstruct(
     )
     report(0.85, "adjusting the block")
     placed, rows = _in_block_order(captures, free.block.names)
-    marks = marks_in(adjusted_to, free.rows, positions.crs, positions.offset)
-    calibration = self_calibrate(free.block, placed, positions.of(rows), settings.calibration, marks)
-    checks = marks_in([point for point in control if point.is_check], free.rows, positions.crs, positions.offset)
-    points = _point_residuals(calibration, marks, checks)
+    calibration, points = _adjusted(free, placed, positions.of(rows), control, settings.calibration)
     watch.stage("adjustment")
     facts = block_facts(calibration, placed, len(captures)) | free.facts()
     facts["surveyed_points"] = [point.to_json() for point in points]
@@ -117,6 +113,22 @@ def reconstruct(
         points=tuple(points),
         findings=(*calibration.findings, *placement_findings(lost, free.others, len(captures))),
     )
+
+
+def _adjusted(
+    free: FreeBlock,
+    placed: Sequence[Capture],
+    positions: PositionPriors,
+    control: Sequence[GroundControlPoint],
+    settings: CalibrationSettings,
+) -> tuple[Calibration, list[PointResidual]]:
+    """The block on its positions and control points, and every surveyed point against it."""
+    marks, checks = (
+        marks_in([point for point in control if point.is_check == is_check], free.rows, positions.crs, positions.offset)
+        for is_check in (False, True)
+    )
+    calibration = self_calibrate(free.block, placed, positions, settings, marks)
+    return calibration, _point_residuals(calibration, marks, checks)
 
 
 def _in_block_order(captures: Sequence[Capture], names: Sequence[str]) -> tuple[list[Capture], NDArray[np.int64]]:
