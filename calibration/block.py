@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ FloatArray = NDArray[np.float64]
 
 _PAIR_SIGMA = 0.02
 """Relative: what two views of one place differ by from direction alone, however many points there are."""
+_SIDED = 0.03
+"""Relative, root mean square over a block: gains that ground brighter from one side feigns. 0.02 - 0.03 in the near
+infrared of simulated meadows under passing clouds."""
 _HUBER = 1.5
 _ROUNDS = 20
 _FEWEST = 8
@@ -128,6 +131,31 @@ def adjust_block(count: int, ratios: Sequence[PairRatio], prior_sigma: float) ->
         ties=sum(len(ratio.logs) for ratio in ratios),
         unlinked=int(count - linked.sum()),
     )
+
+
+def without_trend(block: BlockAdjustment, ratios: Sequence[PairRatio], places: FloatArray) -> BlockAdjustment:
+    """The block without what its gains rise or fall by evenly across the flight, as far as a sun sensor can say so.
+
+    Two pictures of one place see it from directions that differ by their distance over the height, whatever the place:
+    ground that is brighter from one side than from the other asks for gains that run evenly across the block, and the
+    overlaps can't tell them from light. A sun sensor can, the better the more readings there are and the less the
+    other gains find fault with them: the trend is shared out by the variances of both.
+
+    Parameters
+    ----------
+    places : float64 (n, 2)
+        Of the pictures, any unit; where fewer than `_FEWEST` are known nothing changes.
+    """
+    known = np.isfinite(places).all(axis=1)
+    if known.sum() < _FEWEST:
+        return block
+    gains = np.log(block.gains)
+    middle = places[known].mean(axis=0)
+    slope, *_ = np.linalg.lstsq(places[known] - middle, gains[known] - gains[known].mean(), rcond=None)
+    trend = np.where(known, np.nan_to_num(places - middle) @ slope, 0.0)
+    of_sensor = 2 * float(np.var((gains - trend)[known])) / float(known.sum())
+    level = gains - _SIDED**2 / (_SIDED**2 + of_sensor) * trend
+    return replace(block, gains=np.exp(level), after=disagreement(ratios, level))
 
 
 def disagreement(ratios: Sequence[PairRatio], gains: FloatArray) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.empirical_line import EmpiricalLine
+from calibration.ground_look import GroundLook
 from calibration.repeatability import Repeatability
 from uav_workflow.domain.product import Json
 
@@ -32,13 +33,13 @@ class Sight:
         Numbers of source_index.tif, 0 where unknown.
     direction : float32 (2, rows, columns)
         From the pixel to its source: metres east and north a metre up.
-    roughness : float32
-        Of the patch round the pixel; see `roughness.roughness`.
+    look : GroundLook
+        Of the patches round the pixels.
     """
 
     source: NDArray[np.int64]
     direction: Layer
-    roughness: Layer
+    look: GroundLook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +80,21 @@ class BandBudget:
         """
         own = self._photo2()[sight.source]
         if self.view is not None:
-            own = own + self.view.variance(sight.roughness, sight.direction)
+            own = own + self.view.variance(sight.look, sight.direction)
         if self.line is None:
             common = np.float32(sum(part**2 for part in self.flight.values()))
             return np.asarray(np.abs(value) * np.sqrt(common + own), np.float32)
         single = np.square(np.float32(self.line.slope) * value) * own
         return np.asarray(
             np.sqrt(self.line.variance(value) + np.float32(self.line.residual_sd**2) + single), np.float32
+        )
+
+    def from_above(self, value: Layer, sight: Sight) -> Layer:
+        """The mosaic's value (rows, columns) as it would be seen from above; the same where no slant is corrected."""
+        if self.view is None or not self.view.slant.corrected:
+            return value
+        return np.asarray(
+            value * np.exp(-self.view.slant.log_brightness(sight.look.greenness, sight.direction)), np.float32
         )
 
     def _photo2(self) -> Layer:

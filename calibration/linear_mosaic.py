@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.ground_look import GroundLook, greenness, roughness
 from calibration.mosaic_bands import MosaicBands
 from calibration.rgb import linearise
-from calibration.roughness import roughness
 from calibration.sightings import PATCH_M, patch_of
 from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.rasters.reader import Raster
@@ -55,31 +55,39 @@ class LinearMosaic:
         linear[missing] = np.nan
         return linear, values >= _FULL_BYTE
 
-    def roughness(self, block: Block) -> FloatArray:
-        """Roughness of the patches of `sightings.PATCH_M` round the pixels of a block, (rows, columns).
+    def look(self, block: Block) -> GroundLook:
+        """Look of the patches of `sightings.PATCH_M` round the pixels of a block.
 
-        Of the band of the longest waves. A ring round the block is read along, so that blocks leave no trace.
+        A ring round the block is read along, so that blocks leave no trace.
         """
         grid, half = self.grid, self._half
         row, col = max(0, block.row - half), max(0, block.col - half)
         end_row = min(grid.height, block.row + block.height + half)
         end_col = min(grid.width, block.col + block.width + half)
-        found = roughness(self.read(Block(row, col, end_row - row, end_col - col))[0][-1], half)
+        found = self._look_of(self.read(Block(row, col, end_row - row, end_col - col))[0])
         top, left = block.row - row, block.col - col
-        return found[top : top + block.height, left : left + block.width]
+        inner = np.s_[top : top + block.height, left : left + block.width]
+        return GroundLook(roughness=found.roughness[inner], greenness=found.greenness[inner])
 
-    def patch_at(self, x: float, y: float) -> tuple[float, float]:
-        """Roughness, and logarithm of the mean of green or else the first band, at an easting and northing.
+    def patch_at(self, x: float, y: float) -> tuple[float, float, float]:
+        """Roughness, greenness, and logarithm of the mean of green or else the first band, at an easting and northing.
 
         NaN outside and where anything is missing.
         """
         block = patch_of(self.grid, x, y)
         if block is None:
-            return math.nan, math.nan
-        values, names = self.read(block)[0], self.bands.names
+            return math.nan, math.nan, math.nan
+        values, names, middle = self.read(block)[0], self.bands.names, self._half
         mean = float(values[names.index("green") if "green" in names else 0].mean())
-        rough = float(roughness(values[-1], self._half)[self._half, self._half])
-        return rough, math.log(mean) if mean > 0 else math.nan
+        found = self._look_of(values)
+        rough, green = float(found.roughness[middle, middle]), float(found.greenness[middle, middle])
+        return rough, green, math.log(mean) if mean > 0 else math.nan
+
+    def _look_of(self, values: FloatArray) -> GroundLook:
+        """Of values (bands, rows, columns); greenness 0 everywhere where no two bands tell it."""
+        rough, pair = roughness(values[-1], self._half), self.bands.green_pair
+        green = np.zeros_like(rough) if pair is None else greenness(values[pair[0]], values[pair[1]], self._half)
+        return GroundLook(roughness=rough, greenness=green)
 
     @property
     def _half(self) -> int:

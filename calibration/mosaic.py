@@ -21,6 +21,7 @@ from calibration.mosaic_tally import Tally
 from calibration.repeatability import Repeatability
 from calibration.target_reading import TargetsSeen, read_targets
 from uav_workflow.domain.flight import SensorProfile
+from uav_workflow.domain.grid import Block
 from uav_workflow.domain.ground import ReferenceTarget
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.domain.quality import Gate
@@ -44,7 +45,12 @@ class _Plan:
 
 
 def make_reflectance(
-    inputs: MosaicInputs, sensor: SensorProfile, out: Path, *, targets: Sequence[ReferenceTarget] = ()
+    inputs: MosaicInputs,
+    sensor: SensorProfile,
+    out: Path,
+    *,
+    targets: Sequence[ReferenceTarget] = (),
+    from_above: bool = True,
 ) -> Made:
     """Write ``out/reflectance.tif`` and, where it is reflectance, ``out/reflectance_sd.tif``.
 
@@ -67,6 +73,9 @@ def make_reflectance(
         A folder.
     targets : sequence of ReferenceTarget
         Of known reflectance; none leaves the mosaic as the captures made it.
+    from_above : bool
+        Take out of calibrated captures what slanted views of plants do to them (see `slant.Slant`), where the overlaps
+        show that it helps.
 
     Returns
     -------
@@ -91,7 +100,7 @@ def make_reflectance(
         calibrated = str(known.get("quantity", "relative"))
         lines = _chosen(fitted, bands.names, calibrated)
         quantity = "reflectance" if lines else calibrated
-        repeated = inputs.repeatability(known, mosaic.patch_at) if quantity == "reflectance" else {}
+        repeated = inputs.repeatability(known, mosaic.patch_at, correct=from_above) if quantity == "reflectance" else {}
         budgets = _budgets(inputs, known, bands.names, lines, repeated) if quantity == "reflectance" else ()
         plan = _Plan(bands=bands, quantity=quantity, lines=lines, budgets=budgets)
         tally = _write(mosaic, inputs, plan, _tags(plan, known), out)
@@ -150,18 +159,25 @@ def _write(mosaic: LinearMosaic, inputs: MosaicInputs, plan: _Plan, tags: dict[s
             sd_to = stack.enter_context(cog(out / SD, mosaic.grid, layers, tags=said, units=["1"] * len(layers)))
         for block in mosaic.grid.blocks():
             signal, saturated = mosaic.read(block)
+            sight = _sight(mosaic, reader, block) if plan.budgets else None
+            if sight is not None:
+                signal = np.stack([each.from_above(signal[k], sight) for k, each in _each(plan)])
             tally.count(signal, saturated, [plan.lines.get(name) for name in names])
             values = np.stack([_value(plan, name, signal[index]) for index, name in enumerate(names)])
             values_to.write(block, values)
-            if sd_to is not None:
-                source, direction = reader.read(mosaic.grid, block)
-                sight = Sight(source=source, direction=direction, roughness=mosaic.roughness(block))
+            if sd_to is not None and sight is not None:
                 layers_of = [
-                    np.stack([each.shared(signal[k], sight), each.pixel(signal[k], source)]) for k, each in _each(plan)
+                    np.stack([each.shared(signal[k], sight), each.pixel(signal[k], sight.source)])
+                    for k, each in _each(plan)
                 ]
                 sd_to.write(block, np.concatenate(layers_of))
                 tally.weigh(values, np.stack([shared for shared, _ in layers_of]))
     return tally
+
+
+def _sight(mosaic: LinearMosaic, reader: SourceReader, block: Block) -> Sight:
+    source, direction = reader.read(mosaic.grid, block)
+    return Sight(source=source, direction=direction, look=mosaic.look(block))
 
 
 def _each(plan: _Plan) -> list[tuple[int, BandBudget]]:

@@ -36,6 +36,19 @@ class MosaicBands:
     centres_nm: tuple[float | None, ...]
     is_rgb8: bool
 
+    @property
+    def green_pair(self) -> tuple[int, int] | None:
+        """Indexes of a band that is bright over plants and of one that is dark: the longest wave, or green, and red.
+
+        None where the mosaic has no such two.
+        """
+        if "red" not in self.names:
+            return None
+        red, last = self.names.index("red"), len(self.names) - 1
+        if last != red:
+            return last, red
+        return (self.names.index("green"), red) if "green" in self.names else None
+
     @classmethod
     def of(cls, path: Path, sensor: SensorProfile, known: Mapping[str, Any]) -> MosaicBands:
         """Bands of an orthomosaic; ``known`` is calibration.json, empty where captures were not calibrated.

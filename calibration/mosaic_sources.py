@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibration.budget import Photos
 from calibration.repeatability import Repeatability, measure_evened, measure_repeatability
-from calibration.sightings import Places, look, places_on, views_of
+from calibration.sightings import PatchReader, Places, look, places_on, views_of
 from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.domain.reconstruction import Reconstruction
 from uav_workflow.errors import CalibrationError, RasterError
@@ -97,7 +97,7 @@ class MosaicInputs:
         return places
 
     def repeatability(
-        self, known: Mapping[str, Any], patch_at: Callable[[float, float], tuple[float, float]]
+        self, known: Mapping[str, Any], patch_at: PatchReader, *, correct: bool
     ) -> dict[str, Repeatability]:
         """What the photos of each band say differently about the same ground; empty where it can't be told.
 
@@ -107,7 +107,10 @@ class MosaicInputs:
         Parameters
         ----------
         patch_at : callable
-            Roughness and logarithm of the mosaic at an easting and northing.
+            See `LinearMosaic.patch_at`.
+        correct : bool
+            Whether what slanted views do to calibrated captures may be taken out of the mosaic; photos of unknown
+            exposure don't tell it apart from their levels.
         """
         poses = self.reconstruction
         if poses is None or self.surface is None:
@@ -122,7 +125,7 @@ class MosaicInputs:
             if places is None:  # cameras of a rig fly together: the first band's places do for all
                 places = places_on(self.surface, views, poses.offset, patch_at)
             seen = look(views, places, cap)
-            measured = measure_repeatability(seen) if known else measure_evened(seen, places)
+            measured = measure_repeatability(seen, correct=correct) if known else measure_evened(seen, places)
             if measured is not None:
                 found[band] = measured
         return found

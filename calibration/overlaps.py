@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from calibration.block import BlockAdjustment, adjust_block, adjusted, disagreement
+from calibration.block import BlockAdjustment, adjust_block, adjusted, disagreement, without_trend
 from calibration.factors import BOTH, PANEL, SUN_SENSOR, BandIllumination
 from calibration.gates import judge
 from calibration.lean import SensorLean, certain_lean, fit_lean
@@ -22,6 +22,7 @@ from calibration.view_fit import fit_view
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.quality import Gate
+from uav_workflow.flights.geometry import local_positions
 
 _PRIOR_SIGMA = {BOTH: 0.2, SUN_SENSOR: 0.2}
 """Relative trust in single readings of a sun sensor under clouds; without one the light may have been anything."""
@@ -58,6 +59,7 @@ def adjust_plan(
     images = {name: _band_of(plan, name) for name in plan.light}
     geometry = _geometry_of(plan, images) if view_wanted else {}
     models: dict[str, ViewModel] = {}
+    places = local_positions(plan.captures)
     blocks: dict[str, BlockAdjustment] = {}
     for name, row in images.items():  # a band at a time: places of a long flight fill a hundred megabytes
         samples = sample_pairs(plan, row, ties, shifts[name], workers)
@@ -67,9 +69,11 @@ def adjust_plan(
             view = ViewCorrection(models, geometry)
             samples = [sample.corrected(row, view) for sample in samples]
         prior = _PRIOR_SIGMA.get(plan.light[name].basis, _PRIOR_WITHOUT_SENSOR)
-        block = adjust_block(len(row), pair_ratios(samples), prior) if look else None
-        if block is not None:
-            blocks[name] = block
+        ratios = pair_ratios(samples) if look else []
+        block = adjust_block(len(row), ratios, prior)
+        if block is not None:  # there are ratios
+            watched = plan.light[name].basis in {BOTH, SUN_SENSOR}
+            blocks[name] = without_trend(block, ratios, places) if watched else block
     if view_wanted:
         plan = replace(plan, view=ViewCorrection(models, geometry))
     return _adjusted(plan, settings, images, blocks) if blocks else plan

@@ -18,9 +18,14 @@ from uav_workflow.rasters.reader import Raster
 
 FloatArray = NDArray[np.float64]
 Indexes = NDArray[np.int64]
+PatchReader = Callable[[float, float], tuple[float, ...]]
+"""Roughness, greenness and logarithm of a mosaic at an easting and northing; NaN where unknown."""
 
 PATCH_M = 0.5
 """Side of the ground patches that are compared."""
+_CELLS = 10
+"""Points of the surface along the side of a patch."""
+_CELL_M = PATCH_M / _CELLS
 _PLACES = 900
 _PHOTOS = 40
 """Photos of a band that are opened at most, following each other: a longer flight tells no more about its photos."""
@@ -44,17 +49,23 @@ class Places:
 
     Attributes
     ----------
-    points : float64 (n, 3)
-        Minus the reconstruction's offset.
-    roughness : float64 (n,)
-        See `roughness.roughness`.
+    points : float64 (n, cells, 3)
+        Of the surface, over a patch round each place; minus the reconstruction's offset.
+    roughness, greenness : float64 (n,)
+        See `ground_look.GroundLook`; 0 where the greenness can't be told.
     log_value : float64 (n,)
         Logarithm of the mosaic's mean there.
     """
 
     points: FloatArray
     roughness: FloatArray
+    greenness: FloatArray
     log_value: FloatArray
+
+    @property
+    def middles(self) -> FloatArray:
+        """Middles of the patches, (n, 3)."""
+        return np.asarray(self.points.mean(axis=1), np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +78,12 @@ class Pairs:
         Of the logarithms of the patch's means.
     apart : float64 (n, 2)
         Difference of the directions of view.
-    bowl : float64 (n,)
-        Difference of the squared tangents of the angles from nadir.
     roughness : float64 (n,)
         Of the place.
     """
 
     difference: FloatArray
     apart: FloatArray
-    bowl: FloatArray
     roughness: FloatArray
 
 
@@ -89,7 +97,7 @@ class Sightings:
         Logarithm of the patch's mean.
     direction : float64 (n, 2)
         From place to camera: metres east and north a metre up, so its length is the tangent of the angle from nadir.
-    roughness : float64
+    roughness, greenness : float64
         Of the place.
     """
 
@@ -98,6 +106,7 @@ class Sightings:
     log_value: FloatArray
     direction: FloatArray
     roughness: FloatArray
+    greenness: FloatArray
 
     @property
     def tangent2(self) -> FloatArray:
@@ -106,13 +115,7 @@ class Sightings:
 
     def chosen(self, rows: Indexes) -> Sightings:
         """Some of them."""
-        return Sightings(
-            place=self.place[rows],
-            photo=self.photo[rows],
-            log_value=self.log_value[rows],
-            direction=self.direction[rows],
-            roughness=self.roughness[rows],
-        )
+        return Sightings(**{name: getattr(self, name)[rows] for name in Sightings.__slots__})
 
     def steepest(self, views: int = _VIEWS) -> Sightings:
         """The views of every place that look down most steeply, place by place."""
@@ -144,7 +147,6 @@ class Sightings:
         return Pairs(
             difference=rows.log_value[two] - rows.log_value[one],
             apart=rows.direction[two] - rows.direction[one],
-            bowl=rows.tangent2[two] - rows.tangent2[one],
             roughness=rows.roughness[one],
         )
 
@@ -162,21 +164,28 @@ def look(views: Sequence[View], places: Places, cap: float) -> Sightings:
     rows = [one for one in seen if one is not None]
     if not rows:
         none, nothing = np.zeros(0, np.int64), np.zeros(0)
-        return Sightings(place=none, photo=none, log_value=nothing, direction=np.zeros((0, 2)), roughness=nothing)
+        empty = dict.fromkeys(("log_value", "roughness", "greenness"), nothing)
+        return Sightings(place=none, photo=none, direction=np.zeros((0, 2)), **empty)
     names = Sightings.__slots__
     return Sightings(**{name: np.concatenate([getattr(row, name) for row in rows]) for name in names})
 
 
 def _look(view: View, number: int, places: Places, cap: float) -> Sightings | None:
+    """Patches of a photo as the mosaic shows them: over the surface, not as the photo frames them.
+
+    A photo shows the sides of plants, a mosaic over their surface hardly does.
+    """
+    distance = view.shot.centre - places.middles
+    pixel_m = float(np.median(np.abs(distance[:, 2]))) / view.camera.fx
+    side = max(1, round(_CELL_M / pixel_m))
     with np.errstate(invalid="ignore"):
-        pixels = view.camera.project(view.shot.to_camera(places.points))
-    distance = view.shot.centre - places.points
-    half = max(1, round(PATCH_M / 2 * view.camera.fx / float(np.median(np.abs(distance[:, 2])))))
+        pixels = view.camera.project(view.shot.to_camera(places.points.reshape(-1, 3)))
     size = np.array([view.camera.width, view.camera.height])
-    inside = np.flatnonzero(((pixels > half + 1) & (pixels < size - half - 1)).all(axis=1))
+    pixels = pixels.reshape(len(distance), -1, 2)
+    inside = np.flatnonzero(((pixels > side + 1) & (pixels < size - side - 1)).all(axis=(1, 2)))
     if not len(inside):
         return None
-    means = _patches(_values(view.path), np.floor(pixels[inside]).astype(int), half, cap)
+    means = _patches(_values(view.path), pixels[inside], side, cap)
     place, means = inside[means > 0], means[means > 0]
     return Sightings(
         place=place,
@@ -184,18 +193,20 @@ def _look(view: View, number: int, places: Places, cap: float) -> Sightings | No
         log_value=np.log(means),
         direction=distance[place, :2] / np.abs(distance[place, 2:]),
         roughness=places.roughness[place],
+        greenness=places.greenness[place],
     )
 
 
-def _patches(values: NDArray[np.float32], pixels: Indexes, half: int, cap: float) -> FloatArray:
-    """Means of squares round pixels; 0 where a pixel stands at the cap."""
+def _patches(values: NDArray[np.float32], pixels: FloatArray, side: int, cap: float) -> FloatArray:
+    """Means (n,) of a photo at the cells of patches (n, cells, 2); 0 where one stands at the cap."""
     import cv2
 
-    side = (2 * half + 1, 2 * half + 1)
-    means = cv2.boxFilter(values, -1, side)
-    full = cv2.dilate((values >= cap).astype(np.uint8), np.ones(side, np.uint8))
-    columns, rows = pixels.T
-    return np.where(full[rows, columns] == 0, means[rows, columns], 0).astype(np.float64)
+    smooth = cv2.blur(values, (side, side))
+    full = cv2.dilate((values >= cap).astype(np.uint8), np.ones((side, side), np.uint8))
+    columns, rows = (pixels[..., axis].astype(np.float32) - np.float32(0.5) for axis in (0, 1))
+    means = cv2.remap(smooth, columns, rows, cv2.INTER_LINEAR).mean(axis=1)
+    column, row = (np.floor(pixels[..., axis]).astype(int) for axis in (0, 1))
+    return np.where(full[row, column].any(axis=1), 0, means).astype(np.float64)
 
 
 def _values(path: Path) -> NDArray[np.float32]:
@@ -225,14 +236,15 @@ def places_on(
     surface: Path,
     views: Sequence[View],
     offset: tuple[float, float],
-    patch_at: Callable[[float, float], tuple[float, float]],
+    patch_at: PatchReader,
 ) -> Places:
     """Places on the surface under the photos, on a square lattice.
 
     Parameters
     ----------
     patch_at : callable
-        Roughness and logarithm of the mosaic at an easting and northing; where either is NaN the place is left out.
+        Roughness, greenness and logarithm of the mosaic at an easting and northing; where any is NaN the place is left
+        out.
     """
     centres = np.array([view.shot.centre[:2] for view in views]) + offset
     low, high = centres.min(axis=0), centres.max(axis=0)
@@ -241,23 +253,31 @@ def places_on(
     places, patches = [], []
     with Raster(surface) as raster:
         for east, north in zip(x.ravel().tolist(), y.ravel().tolist(), strict=True):
-            height = _height(raster, raster.grid, east, north)
-            patch = patch_at(east, north) if math.isfinite(height) else (math.nan, math.nan)
-            if np.isfinite(patch).all():
-                places.append((east - offset[0], north - offset[1], height))
+            points = _surface_patch(raster, east, north)
+            patch = (math.nan,) if points is None else patch_at(east, north)
+            if points is not None and np.isfinite(patch).all():
+                places.append(points - (*offset, 0.0))
                 patches.append(patch)
-    rough, value = np.array(patches, float).reshape(-1, 2).T
-    return Places(points=np.array(places, float).reshape(-1, 3), roughness=rough, log_value=value)
+    rough, green, value = np.array(patches, float).reshape(-1, 3).T
+    all_points = np.array(places, float).reshape(len(places), -1, 3)
+    return Places(points=all_points, roughness=rough, greenness=green, log_value=value)
 
 
-def _height(raster: Raster, grid: Grid, x: float, y: float) -> float:
-    """Mean height of a patch; NaN where less than half of it is known."""
-    block = patch_of(grid, x, y)
+def _surface_patch(raster: Raster, x: float, y: float) -> FloatArray | None:
+    """Points (cells, 3) of the surface on a square of `PATCH_M`, `_CELLS` a side; None where half of it is unknown."""
+    block = patch_of(raster.grid, x, y)
     if block is None:
-        return math.nan
-    values = raster.read(block)[0]
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if 2 * known.size >= values.size else math.nan
+        return None
+    heights = raster.read(block)[0]
+    known = np.isfinite(heights)
+    if 2 * known.sum() < known.size:
+        return None
+    heights = np.where(known, heights, heights[known].mean())
+    window, steps = raster.grid.window(block), ((np.arange(_CELLS) + 0.5) / _CELLS - 0.5) * PATCH_M
+    east, north = np.meshgrid(x + steps, y + steps)
+    column = np.clip((east - window.x_min) / window.pixel_m, 0, block.width - 1).astype(int)
+    row = np.clip((window.y_max - north) / window.pixel_m, 0, block.height - 1).astype(int)
+    return np.column_stack([east.ravel(), north.ravel(), heights[row, column].ravel()]).astype(np.float64)
 
 
 def patch_of(grid: Grid, x: float, y: float) -> Block | None:

@@ -20,7 +20,7 @@ class Reflectance(ProductTask):
     """Reflectance mosaic with its uncertainty; relative for RGB without ground targets."""
 
     kind = "reflectance"
-    version = 2
+    version = 3
     sections = ("reflectance",)
     roles = ("targets",)
 
@@ -45,8 +45,10 @@ class Reflectance(ProductTask):
             surface=surface_heights(assets),
             photos={image.name: image.path for c in flight.captures for image in c.images if image.band.name == "RGB"},
         )
-        use = self.scope.recipe.reflectance.empirical_line == "auto"
-        draft.note(make_reflectance(inputs, flight.sensor, draft.path, targets=flight.targets if use else ()))
+        wish = self.scope.recipe.reflectance
+        targets = flight.targets if wish.empirical_line == "auto" else ()
+        above = wish.view_correction == "auto"
+        draft.note(make_reflectance(inputs, flight.sensor, draft.path, targets=targets, from_above=above))
 
 
 class Indices(ProductTask):

@@ -109,6 +109,8 @@ class Reflectance(Section):
 
     empirical_line: Literal["auto", "off"] = "auto"
     """``auto``: by ground targets where the folder has any, alone or after the calibration of captures."""
+    view_correction: Literal["auto", "off"] = "auto"
+    """``auto``: calibrated captures as they would be seen from above, where their overlaps show that it helps."""
 
 
 class Photogrammetry(Section):

@@ -118,9 +118,18 @@ def _statements(document: Mapping[str, Any], facts: Mapping[str, Any]) -> list[s
             if used
             else "Ground targets were laid out, but their lines are not applied; the findings say why."
         )
+    corrected = [row["band"] for row in facts.get("uncertainty") or () if _seen_from_above(row)]
+    if corrected:
+        names = ", ".join(band.replace("_", " ") for band in corrected)
+        said.append(f"As seen from above, what slanted views of plants do being taken out: {names}.")
     if facts.get("quantity") == "relative":
         said.append("Values are relative light, not reflectance.")
     return said
+
+
+def _seen_from_above(budget: Mapping[str, Any]) -> bool:
+    view = budget.get("view") or {}
+    return bool((view.get("slant") or {}).get("corrected"))
 
 
 def _range(values: Sequence[float]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from calibration.block import PairRatio, adjust_block
+from calibration.block import PairRatio, adjust_block, without_trend
 from calibration.captures import calibrate_captures
 from calibration.folder import read_pictures
 from calibration.overlaps import adjust_plan, overlap_residual
@@ -56,6 +56,27 @@ def test_a_picture_without_overlap_keeps_the_sensors_word():
     assert block.gains[2] == 1.0
     assert block.unlinked == 1
     assert np.log(block.gains[0] / block.gains[1]) == pytest.approx(0.6, abs=0.02)
+
+
+@pytest.mark.parametrize(("misread", "left"), [(0.004, 0.1), (0.3, 0.85)])
+def test_a_trend_across_the_block_is_the_grounds_as_far_as_the_sensor_is_good(misread, left):
+    """Gains that run from west to east: ground that is brighter from one side, or a sensor that misread."""
+    rng = np.random.default_rng(6)
+    places = np.column_stack([np.tile(np.arange(6.0), 2), np.repeat([0.0, 1.0], 6)])
+    trend = 0.02 * (places[:, 0] - 2.5)
+    off = rng.normal(0, misread, 12)
+    off -= (
+        off.mean() + (places - places.mean(axis=0)) @ np.linalg.lstsq(places - places.mean(axis=0), off, rcond=None)[0]
+    )
+    pairs = [(i, j) for i in range(12) for j in range(i + 1, 12)]
+    ratios = _ratios(trend + off, pairs, rng, noise=0.003)
+    block = adjust_block(12, ratios, 0.5)
+    gains = np.log(without_trend(block, ratios, places).gains)
+    slope = np.polyfit(places[:, 0], gains, 1)[0] / 0.02
+    assert slope < left if misread < 0.1 else slope > left
+    np.testing.assert_allclose(gains - slope * trend, off, atol=0.01)
+    unknown = np.full((12, 2), np.nan)
+    np.testing.assert_allclose(without_trend(block, ratios, unknown).gains, block.gains)
 
 
 def test_without_pairs_nothing_is_adjusted():

@@ -7,10 +7,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.budget import BandBudget, Photos, Sight, budget_of, drift, sd_of_mean
+from calibration.ground_look import GroundLook, roughness
 from calibration.noise import noise_per_count
 from calibration.repeatability import Repeatability, measure_evened, measure_repeatability
-from calibration.roughness import roughness
 from calibration.sightings import Places, Sightings
+from calibration.slant import Slant
 
 VISITS = ({"seconds": 100.0, "factor": 0.98}, {"seconds": 500.0, "factor": 1.02})
 
@@ -35,6 +36,22 @@ def test_drift_covers_random_walks_that_were_seen_at_their_ends():
     assert np.mean(np.square(errors)) / np.mean(np.square(stated)) == pytest.approx(1.0, abs=0.15)
 
 
+def _look(rough, green=0.5):
+    """One pixel's look."""
+    return GroundLook(roughness=np.full((1, 1), rough, np.float32), greenness=np.full((1, 1), green, np.float32))
+
+
+def _flat_slant():
+    """A slant that does nothing."""
+    return Slant(
+        greenness=np.array([0.5]),
+        terms=np.zeros((1, 4)),
+        covariance=np.zeros((1, 4, 4)),
+        scatter=np.zeros(1),
+        steepest=1.0,
+    )
+
+
 def _sightings(rng, *, steep, oblique, tilt, places=900, photos=6):
     """Views of places from directions within 0.3, with errors that grow with the distance of the directions."""
     place = np.repeat(np.arange(places), photos)
@@ -49,6 +66,7 @@ def _sightings(rng, *, steep, oblique, tilt, places=900, photos=6):
         log_value=value,
         direction=direction,
         roughness=np.linspace(0.1, 0.4, places)[place],
+        greenness=np.linspace(0.2, 0.8, places)[place],
     )
 
 
@@ -58,9 +76,9 @@ def test_repeatability_gives_back_what_views_were_drawn_with():
     assert found is not None
     assert np.median(found.steep) == pytest.approx(0.02, rel=0.25)
     assert np.median(found.oblique) == pytest.approx(0.15, rel=0.15)
-    assert_allclose(np.median(found.tilt, axis=0), (0.30, -0.10, 0.0), atol=0.05)
+    assert_allclose(np.median(found.slant.terms, axis=0)[:2], (0.30, -0.10), atol=0.05)
     direction = np.full((2, 1, 1), 0.1, np.float32)
-    variance = found.variance(np.full((1, 1), 0.25, np.float32), direction)
+    variance = found.variance(_look(0.25), direction)
     assert np.sqrt(variance[0, 0]) == pytest.approx(np.sqrt(0.02**2 + 2 * (0.15 * 0.1) ** 2 + 0.02**2), rel=0.3)
 
 
@@ -74,6 +92,7 @@ def test_rough_places_get_their_own_figures():
         log_value=np.concatenate([smooth.log_value, rough.log_value]),
         direction=np.concatenate([smooth.direction, rough.direction]),
         roughness=np.concatenate([smooth.roughness, rough.roughness + 0.4]),
+        greenness=np.concatenate([smooth.greenness, rough.greenness]),
     )
     found = measure_repeatability(both)
     assert found is not None
@@ -83,7 +102,8 @@ def test_rough_places_get_their_own_figures():
 
 
 def _places(seen, value):
-    return Places(points=np.zeros((len(value), 3)), roughness=np.full(len(value), 0.25), log_value=value)
+    flat = np.full(len(value), 0.25)
+    return Places(points=np.zeros((len(value), 1, 3)), roughness=flat, greenness=2 * flat, log_value=value)
 
 
 def test_exposures_nobody_knows_are_taken_out_and_steps_of_the_mosaic_seen():
@@ -100,18 +120,7 @@ def test_exposures_nobody_knows_are_taken_out_and_steps_of_the_mosaic_seen():
     even = measure_evened(shifted, _places(plain, truth + 1.3))
     assert even is not None
     assert even.evening < 0.006
-    flat = np.zeros((2, 1, 1), np.float32)
-    assert np.sqrt(found.variance(flat[0], flat)[0, 0]) > found.evening
-
-
-def test_what_looks_brighter_from_every_side_is_seen():
-    rng = np.random.default_rng(9)
-    plain = _sightings(rng, steep=0.01, oblique=0.0, tilt=np.zeros(2))
-    found = measure_repeatability(replace(plain, log_value=plain.log_value + 0.4 * plain.tangent2))
-    assert found is not None
-    assert np.median(found.tilt[:, 2]) == pytest.approx(0.4, abs=0.04)
-    slanted = found.variance(np.full((1, 1), 0.25, np.float32), np.full((2, 1, 1), 0.2, np.float32))
-    assert np.sqrt(slanted[0, 0]) == pytest.approx(np.hypot(0.4 * 0.08, 0.01), rel=0.2)
+    assert np.sqrt(found.variance(_look(0.0), np.zeros((2, 1, 1), np.float32))[0, 0]) > found.evening
 
 
 def test_a_few_pairs_tell_nothing():
@@ -148,7 +157,7 @@ def _sight(shape):
     return Sight(
         source=np.ones(shape, np.int64),
         direction=np.zeros((2, *shape), np.float32),
-        roughness=np.zeros(shape, np.float32),
+        look=GroundLook(roughness=np.zeros(shape, np.float32), greenness=np.zeros(shape, np.float32)),
     )
 
 
@@ -191,7 +200,7 @@ def test_a_budget_is_put_together_from_the_calibration():
     assert np.isnan(alone.noise[3])
     seen = Repeatability(
         roughness=np.array([0.1]),
-        tilt=np.zeros((1, 3)),
+        slant=_flat_slant(),
         steep=np.array([0.04]),
         oblique=np.array([0.0]),
         photos=4,

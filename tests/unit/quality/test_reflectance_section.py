@@ -56,7 +56,10 @@ def made(tmp_path: Path) -> dict[str, Product]:
     facts = {
         "quantity": "reflectance",
         "gates": [{"name": "target-loo-rmse[red]", "value": None, "threshold": 0.05, "verdict": "fail"}],
-        "uncertainty": [budget | {"band": "red", "typical": 0.05}, budget | {"band": "nir", "typical": 0.03}],
+        "uncertainty": [
+            budget | {"band": "red", "typical": 0.05, "view": {"slant": {"corrected": False}}},
+            budget | {"band": "nir", "typical": 0.03, "view": {"slant": {"corrected": True}}},
+        ],
     }
     return {
         "calibrated_captures": Product(kind="c", fingerprint="f", path=captures, manifest={"facts": {}}),
@@ -71,6 +74,7 @@ def test_parts_add_up_to_what_is_typical(made: dict[str, Product]) -> None:
     assert section.rows[1][3] == "0.0 %"
     assert reflectance_figure(made) == "± 5 %"
     assert "11.0 – 16.0 %; after block adjustment by 2.0 %" in section.statements[1]
+    assert section.statements[2] == "As seen from above, what slanted views of plants do being taken out: nir."
 
 
 def test_missed_gates_come_first_and_the_others_are_counted(made: dict[str, Product]) -> None:
