@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,10 @@ class TargetReading:
     sd: float
     pixels: int
     cv: float
+
+    def seen_once(self, relative_sd: float) -> TargetReading:
+        """With what the mosaic is off at one place, relative: a target lies in one photo, and has its error."""
+        return replace(self, signal_sd=math.hypot(self.signal_sd, relative_sd * self.signal))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

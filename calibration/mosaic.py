@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from calibration.budget import BandBudget, Layer, Sight, budget_of
-from calibration.empirical_line import LINE_LIMITS, EmpiricalLine, fit_line
+from calibration.empirical_line import LINE_LIMITS, EmpiricalLine, TargetReading, fit_line
 from calibration.linear_mosaic import LinearMosaic
 from calibration.mosaic_bands import MosaicBands, band_key
 from calibration.mosaic_findings import line_findings, mosaic_findings, not_compared
@@ -96,11 +96,12 @@ def make_reflectance(
     with Raster(inputs.orthomosaic) as raster:
         mosaic = LinearMosaic(raster, bands, np.float32(known.get("cap", math.inf)))
         seen = read_targets(targets, mosaic.grid, bands.names, mosaic.read)
-        fitted = {band: fit_line(rows) for band, rows in seen.readings.items() if rows}
         calibrated = str(known.get("quantity", "relative"))
+        useful = calibrated == "reflectance" or any(seen.readings.values())
+        repeated = _by_band(inputs.repeatability(known, mosaic.patch_at, correct=from_above) if useful else {}, bands)
+        fitted = {band: _line(rows, repeated.get(band)) for band, rows in seen.readings.items() if rows}
         lines = _chosen(fitted, bands.names, calibrated)
         quantity = "reflectance" if lines else calibrated
-        repeated = inputs.repeatability(known, mosaic.patch_at, correct=from_above) if quantity == "reflectance" else {}
         budgets = _budgets(inputs, known, bands.names, lines, repeated) if quantity == "reflectance" else ()
         plan = _Plan(bands=bands, quantity=quantity, lines=lines, budgets=budgets)
         tally = _write(mosaic, inputs, plan, _tags(plan, known), out)
@@ -111,6 +112,17 @@ def make_reflectance(
         findings = (*findings, not_compared([budget.band for budget in budgets if budget.view is None]))
     said = (*findings, *seen.findings, *line_findings(fitted, lines, gates))
     return Made(findings=said, facts=_facts(plan, fitted, gates, tally, seen))
+
+
+def _by_band(found: Mapping[str, Repeatability], bands: MosaicBands) -> dict[str, Repeatability]:
+    """By house name; RGB photos answer for all their bands."""
+    by_key = {band_key(name): value for name, value in found.items()}
+    known = {name: by_key.get(name) or by_key.get("rgb") for name in bands.names}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _line(rows: Sequence[TargetReading], repeated: Repeatability | None) -> EmpiricalLine:
+    return fit_line(rows if repeated is None else [row.seen_once(repeated.of_place) for row in rows])
 
 
 def _chosen(fitted: Mapping[str, EmpiricalLine], names: Sequence[str], calibrated: str) -> Mapping[str, EmpiricalLine]:
@@ -127,7 +139,6 @@ def _budgets(
     repeated: Mapping[str, Repeatability],
 ) -> tuple[BandBudget, ...]:
     of_band = {band_key(row["band"]): row for row in known.get("bands", ())}
-    repeated = {band_key(band): found for band, found in repeated.items()}
     noise = {band_key(band): value for band, value in (known.get("noise_per_count") or {}).items()}
     sources = inputs.sources()
     return tuple(
@@ -136,7 +147,7 @@ def _budgets(
             of_band.get(name, {}),
             sources.photos(known, str(of_band[name]["band"]) if name in of_band else name),
             noise_per_count=float(noise.get(name, math.nan)),
-            repeated=repeated.get(name) or repeated.get("rgb"),
+            repeated=repeated.get(name),
             line=lines.get(name),
         )
         for name in names

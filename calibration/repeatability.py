@@ -63,6 +63,11 @@ class Repeatability:
         own = steep * steep + across + np.float32(self.evening**2)
         return np.asarray(own + self.slant.variance(look.greenness, direction), np.float32)
 
+    @property
+    def of_place(self) -> float:
+        """Relative standard deviation of the mosaic at an even place that is seen from above, a ground target's."""
+        return math.hypot(float(self.steep[0]), self.evening)
+
     def to_json(self) -> dict[str, Json]:
         """Plain dictionary for JSON."""
         return {

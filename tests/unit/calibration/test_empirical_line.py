@@ -129,3 +129,32 @@ def test_brighter_targets_that_are_darker_make_no_line():
     assert not line.usable
     with pytest.raises(ValueError, match="at least one"):
         fit_line([])
+
+
+def test_targets_that_lie_in_photos_of_their_own_do_not_speak_for_dark_ground():
+    """Mosaics off by 3 % from photo to photo: a bright target's error is no scatter of all ground in reflectance."""
+    truth = np.array([0.03, 0.067, 0.12, 0.2, 0.3])
+    off, stated, scatter = [], [], []
+    for seed in range(200):
+        signal = 2 * truth * (1 + np.random.default_rng(seed).normal(0, 0.03, 5))
+        rows = [
+            TargetReading(
+                target_id=f"T{k}",
+                band="blue",
+                signal=float(signal[k]),
+                signal_sd=1e-4,
+                reflectance=float(truth[k]),
+                sd=3e-4,
+                pixels=400,
+                cv=0.02,
+            )
+            for k in range(5)
+        ]
+        line = fit_line([row.seen_once(0.03) for row in rows])
+        dark = np.array([0.08], np.float32)
+        off.append(float(line.apply(dark)[0]) - 0.04)
+        stated.append(float(np.sqrt(line.variance(dark)[0] + line.residual_sd**2)))
+        scatter.append(fit_line(rows).residual_sd)
+    inside = np.abs(off) <= 1.645 * np.array(stated)
+    assert 0.85 <= inside.mean() <= 0.96
+    assert np.median(stated) < 0.5 * np.median(scatter)
