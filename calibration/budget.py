@@ -18,7 +18,7 @@ from uav_workflow.domain.product import Json
 FloatArray = NDArray[np.float64]
 Layer = NDArray[np.float32]
 
-_OF_FLIGHT = ("panel", "region", "drift_assumed", "sun_sensor_bias")
+_OF_FLIGHT = ("panel", "region", "drift_assumed", "sun_sensor_bias", "level")
 """Parts of calibration.json that all photos of a band share."""
 _STEADY = "steady sky"
 
@@ -49,7 +49,7 @@ class BandBudget:
     Attributes
     ----------
     flight : mapping
-        Part to value, the same for every pixel: panel, region, drift_assumed, sun_sensor_bias, sun_sensor.
+        Part to value, the same for every pixel: panel, region, drift_assumed, sun_sensor_bias, sun_sensor, level.
     photo : mapping
         Part to float64 (sources + 1,), by the number in source_index.tif; number 0, no source known, has the root
         mean square of the others.

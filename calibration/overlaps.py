@@ -164,22 +164,30 @@ def _mended(
     start = light.irradiance or dict.fromkeys((name for name in names if name), math.pi)
     # what the sensor read too much beside the panel made the factor too small by as much
     start = {name: value * math.exp(beside.get(name, 0.0)) for name, value in start.items()}
-    uncertainty = dict(light.uncertainty)
-    if uncertainty:
-        # a single reading of the sensor no longer decides about a picture, its neighbours do
-        uncertainty.pop("sun_sensor", None)
-        uncertainty.pop("combined")
-        uncertainty["block"] = block.relative_error
-        if light.basis == PANEL:
-            # the panel saw the light of a moment, and nothing ties that moment to the mean of the flight
-            uncertainty["level"] = float(np.std(np.log(block.gains)))
-        uncertainty["combined"] = math.sqrt(sum(value**2 for value in uncertainty.values()))
     return replace(
         light,
         irradiance=adjusted(start, names, block.gains),
-        uncertainty=uncertainty,
+        uncertainty=uncertainty_after(light, block),
         adjustment=_json(block) | {"sun_sensor_lean": lean.to_json() if lean and beside else None},
     )
+
+
+def uncertainty_after(light: BandIllumination, block: BlockAdjustment) -> dict[str, float]:
+    """Relative uncertainties of a band's light once its pictures have the gains of the block; none where it had none.
+
+    Where a sun sensor watched, its neighbours decide about a picture and no longer a single reading. Without one the
+    overlaps tell how the light went between the visits to the panel, but not its mean over the flight: that is known
+    from the visits alone, each a moment like any other (``level``).
+    """
+    parts = dict(light.uncertainty)
+    if not parts:
+        return {}
+    for name in ("combined", "sun_sensor", *(("drift", "drift_assumed") if light.basis == PANEL else ())):
+        parts.pop(name, None)
+    parts["block"] = block.relative_error
+    if light.basis == PANEL:
+        parts["level"] = float(np.std(np.log(block.gains))) / math.sqrt(max(1, len(light.visits)))
+    return parts | {"combined": math.sqrt(sum(value**2 for value in parts.values()))}
 
 
 def _json(block: BlockAdjustment) -> dict[str, Json]:

@@ -23,6 +23,7 @@ _PARTS = (
     ("sun_sensor", "sun sensor"),
     ("sun_sensor_bias", "sun sensor, no panel"),
     ("block", "block adjustment"),
+    ("level", "level of the light"),
 )
 _HINT = {
     "panel and sun sensor": "factor panel / sun sensor, linear in time between visits to the panel",

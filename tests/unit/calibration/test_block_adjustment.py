@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from calibration.block import PairRatio, adjust_block, without_trend
+from calibration.block import BlockAdjustment, PairRatio, adjust_block, without_trend
+from calibration.budget import Photos, budget_of
 from calibration.captures import calibrate_captures
+from calibration.factors import PANEL, BandIllumination
 from calibration.folder import read_pictures
-from calibration.overlaps import adjust_plan, overlap_residual
+from calibration.overlaps import adjust_plan, overlap_residual, uncertainty_after
 from calibration.plan import plan_calibration
 from calibration.settings import CalibrationSettings
 from calibration.ties import tie_captures
@@ -77,6 +79,39 @@ def test_a_trend_across_the_block_is_the_grounds_as_far_as_the_sensor_is_good(mi
     np.testing.assert_allclose(gains - slope * trend, off, atol=0.01)
     unknown = np.full((12, 2), np.nan)
     np.testing.assert_allclose(without_trend(block, ratios, unknown).gains, block.gains)
+
+
+@pytest.mark.parametrize("visits", [1, 2])
+def test_without_a_sun_sensor_the_level_is_as_sure_as_the_visits_to_the_panel(visits):
+    """Passing clouds, the panel read at one end or at both: how far the light is off over many flights."""
+    rng = np.random.default_rng(8)
+    off, stated = [], []
+    seconds = np.arange(40.0)
+    for _ in range(300):
+        waves = rng.normal(0, 0.12, 3) * np.sqrt(2)
+        periods, phases = rng.uniform((20, 9, 5), (35, 15, 8)), rng.uniform(0, 2 * np.pi, 3)
+        light = np.sin(2 * np.pi * seconds[:, None] / periods + phases) @ waves
+        ends = [0, 39][:visits]
+        taken = np.interp(seconds, seconds[ends], light[ends])
+        gains = light - taken
+        gains -= gains.mean()  # the block keeps the level of the panel
+        band = BandIllumination(
+            band="NIR",
+            basis=PANEL,
+            visits=tuple((float(seconds[end]), float(np.exp(light[end]))) for end in ends),
+            uncertainty={"panel": 0.01, "drift": 0.03, "combined": 0.0316},
+        )
+        block = BlockAdjustment(
+            gains=np.exp(gains), before=0.2, after=0.02, relative_error=0.005, pairs=9, ties=99, unlinked=0
+        )
+        parts = uncertainty_after(band, block)
+        assert set(parts) == {"panel", "block", "level", "combined"}
+        off.append(np.mean(light - taken))
+        stated.append(parts["level"])
+    assert np.sqrt(np.mean(np.square(stated))) == pytest.approx(np.sqrt(np.mean(np.square(off))), rel=0.2)
+    photos = Photos(facts=({"seconds": 3.0},))
+    told = {"band": "NIR", "visits": (), "relative_uncertainty": parts}
+    assert budget_of("nir", told, photos, noise_per_count=1.0, repeated=None, line=None).flight["level"] == stated[-1]
 
 
 def test_without_pairs_nothing_is_adjusted():
