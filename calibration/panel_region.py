@@ -14,6 +14,8 @@ Corners = NDArray[np.float64]
 """(4, 2) columns and rows on the raw grid."""
 _WIDEST_ENLARGED = 2000
 """Pixels to which a small picture is enlarged three times: its code has too few pixels a module to be read as it is."""
+_SMALL = 800
+"""Width up to which a code is looked for in the picture enlarged, whether or not a panel is known to be there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,8 @@ def read_code(
     """Panel code seen in a picture and the corners of its QR code, or None.
 
     Tried on a 1 - 99 % stretch and on the plain upper eight bits: a glint spoils one, a dim picture the other.
-    ``thorough`` also looks at the picture enlarged, four times slower and more: for bands of a capture known to show
-    one.
+    ``thorough`` also looks at the picture enlarged in several ways, four times slower and more: for bands of a capture
+    known to show one. Small pictures are always enlarged once.
     With ``known``, the code another band of the same capture gave, a QR code that is seen but not read is taken for it.
     """
     import cv2
@@ -79,6 +81,8 @@ def eight_bit(dn: NDArray[np.uint16], thorough: bool) -> Iterator[tuple[NDArray[
             if zoom == 2 or zoom * dn.shape[1] <= _WIDEST_ENLARGED:
                 for way in (cv2.INTER_LINEAR, cv2.INTER_CUBIC):
                     yield cv2.resize(stretched, None, fx=zoom, fy=zoom, interpolation=way), zoom
+    elif dn.shape[1] <= _SMALL:
+        yield cv2.resize(stretched, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC), 3
 
 
 def candidate_regions(code: PanelCode, code_corners: Corners) -> tuple[Corners, ...]:

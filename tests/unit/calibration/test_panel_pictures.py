@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
 from calibration.albedo import PanelTable
 from calibration.panel_region import candidate_regions, geometry_of, inside, read_code, shrunk
@@ -156,3 +157,19 @@ def test_an_unmarked_capture_is_given_two_bands(rededge, shoot):
     late = (images[0], images[2], images[1])
     assert find_panels([Capture(capture_id="c", images=late)], rededge) == ()
     assert len(find_panels([Capture(capture_id="c", images=late, is_panel=True)], rededge)) == 1
+
+
+@pytest.mark.shared
+def test_codes_of_real_panels_are_read_at_half_their_size(shared_data):
+    """Frames of 640 x 480: modules of two pixels; the corners lie where they lie in the whole frame."""
+    for band in range(1, 6):
+        path = shared_data / f"micasense_rededge/0000SET/000/IMG_0000_{band}.tif"
+        whole = tifffile.imread(path)
+        half = cv2.resize(whole, (640, 480), interpolation=cv2.INTER_AREA)
+        found, reference = read_code(half), read_code(whole)
+        assert found is not None
+        assert reference is not None
+        assert found[0] == reference[0]
+        np.testing.assert_allclose(2 * (found[1] + 0.5), reference[1] + 0.5, atol=4.0)
+    flown = tifffile.imread(shared_data / "micasense_rededge/0000SET/000/IMG_0001_2.tif")
+    assert read_code(cv2.resize(flown, (640, 480), interpolation=cv2.INTER_AREA)) is None
