@@ -23,6 +23,9 @@ from uav_workflow.domain.quality import Gate
 from uav_workflow.errors import CalibrationError
 
 FloatArray = NDArray[np.float64]
+Visits = tuple[tuple[float, float], ...]
+"""Seconds and factor of each visit to the panel."""
+_NO_VISITS: Visits = ()
 
 BOTH, PANEL, SUN_SENSOR, RELATIVE = "panel and sun sensor", "panel", "sun sensor", "none"
 _UNSEEN_DRIFT = {BOTH: 0.034, PANEL: 0.05}
@@ -119,34 +122,22 @@ def illuminate(
     if not usable and sensor is None:
         return BandIllumination(band=band, basis=RELATIVE, relative=True, gates=tuple(gates))
     base = sensor.irradiance if sensor is not None else moments.scale
-    factor = np.ones(len(together))
-    visits: tuple[tuple[float, float], ...] = ()
-    basis = SUN_SENSOR
+    basis, factor, visits = SUN_SENSOR, np.ones(len(together)), _NO_VISITS
     if usable:
         basis = BOTH if sensor is not None else PANEL
-        place_of = {image.name: place for place, image in enumerate(together)}
-        places = [place_of[reading.image] for reading in usable]
-        light = np.array([reading.irradiance for reading in usable])
-        groups = _visits(moments.seconds, places, len(images))
-        factor, visits = _interpolated(moments.seconds, light / base[places], places, groups)
-        above = light / moments.scale[places]
-        gates += visit_gates(
-            band,
-            [value for _, value in visits],
-            np.array([above[group].mean() for group in groups]),
-            limits,
-            sensor=sensor is not None,
-        )
+        factor, visits, above = _tied(usable, together, len(images), moments, base)
+        factors = [value for _, value in visits]
+        gates += visit_gates(band, factors, above, limits, sensor=sensor is not None)
         if sensor is not None and model.quantity == "si":
-            gates.append(factor_gate(band, [value for _, value in visits], limits))
-    values = factor * base
+            gates.append(factor_gate(band, factors, limits))
+    relative = _stays_relative(basis, model)
     return BandIllumination(
         band=band,
         basis=basis,
-        irradiance={image.name: float(value) for image, value in zip(together, values, strict=True)},
+        irradiance={image.name: float(value) for image, value in zip(together, factor * base, strict=True)},
         visits=visits,
-        uncertainty={} if _stays_relative(basis, model) else _uncertainty(basis, usable, visits, sensor),
-        relative=_stays_relative(basis, model),
+        uncertainty={} if relative else _uncertainty(basis, usable, visits, sensor),
+        relative=relative,
         gates=tuple(gates),
         sun_sensor=sensor.treatment if sensor is not None else "none",
     )
@@ -201,6 +192,22 @@ def _usable(band: str, readings: Sequence[PanelReading], settings: CalibrationSe
     return good or usable
 
 
+def _tied(
+    readings: Sequence[PanelReading], images: Sequence[BandImage], pictures: int, moments: Moments, base: FloatArray
+) -> tuple[FloatArray, Visits, FloatArray]:
+    """Factor of ``base`` at every image, the visits to the panel, and what each saw over the sine of the sun's height.
+
+    The first ``pictures`` images are the survey's.
+    """
+    place_of = {image.name: place for place, image in enumerate(images)}
+    places = [place_of[reading.image] for reading in readings]
+    light = np.array([reading.irradiance for reading in readings])
+    groups = _visits(moments.seconds, places, pictures)
+    factor, visits = _interpolated(moments.seconds, light / base[places], places, groups)
+    above = light / moments.scale[places]
+    return factor, visits, np.array([above[group].mean() for group in groups])
+
+
 def _visits(seconds: FloatArray, places: Sequence[int], pictures: int) -> list[NDArray[np.intp]]:
     """Readings of each visit to the panel, visits in time order; the first ``pictures`` moments are the survey's.
 
@@ -215,7 +222,7 @@ def _visits(seconds: FloatArray, places: Sequence[int], pictures: int) -> list[N
 
 def _interpolated(
     seconds: FloatArray, at_panel: FloatArray, places: Sequence[int], groups: Sequence[NDArray[np.intp]]
-) -> tuple[FloatArray, tuple[tuple[float, float], ...]]:
+) -> tuple[FloatArray, Visits]:
     """Factor at every moment from the panel readings at some, averaged a visit."""
     if not np.isfinite(seconds).all():
         return np.full(len(seconds), at_panel.mean()), ((math.nan, float(at_panel.mean())),)

@@ -25,6 +25,7 @@ from uav_workflow.domain.grid import Block
 from uav_workflow.domain.ground import ReferenceTarget
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.domain.quality import Gate
+from uav_workflow.findings import Finding
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.rasters.writer import RasterWriter, cog
 
@@ -60,9 +61,7 @@ def make_reflectance(
     changes nothing; where captures are relative, one band's failure leaves all of them so.
 
     reflectance_sd.tif has two bands for each, standard uncertainties in reflectance: ``<band>_shared`` of errors that
-    neighbouring pixels have in common (panel, drift, sun sensor, block adjustment, line, differences between photos)
-    and ``<band>_pixel`` of independent noise. A pixel's own is the root of the sum of their squares; a plot's mean
-    has `budget.sd_of_mean`.
+    neighbouring pixels have in common and ``<band>_pixel`` of independent noise; a plot's mean has `budget.sd_of_mean`.
 
     Parameters
     ----------
@@ -105,13 +104,16 @@ def make_reflectance(
         budgets = _budgets(inputs, known, bands.names, lines, repeated) if quantity == "reflectance" else ()
         plan = _Plan(bands=bands, quantity=quantity, lines=lines, budgets=budgets)
         tally = _write(mosaic, inputs, plan, _tags(plan, known), out)
-    gates = [gate for line in fitted.values() for gate in line.gates()]
-    gates += _extrapolated(lines, tally)
-    findings = mosaic_findings(quantity, is_rgb8=bands.is_rgb8, measured=tally.measured, calibrated=bool(known))
-    if budgets and not all(budget.view for budget in budgets):
-        findings = (*findings, not_compared([budget.band for budget in budgets if budget.view is None]))
-    said = (*findings, *seen.findings, *line_findings(fitted, lines, gates))
+    gates = [*(gate for line in fitted.values() for gate in line.gates()), *_extrapolated(lines, tally)]
+    said = (*_findings(plan, tally, known), *seen.findings, *line_findings(fitted, lines, gates))
     return Made(findings=said, facts=_facts(plan, fitted, gates, tally, seen))
+
+
+def _findings(plan: _Plan, tally: Tally, known: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """What was measured, and bands whose photos could not be compared."""
+    found = mosaic_findings(plan.quantity, is_rgb8=plan.bands.is_rgb8, measured=tally.measured, calibrated=bool(known))
+    apart = [budget.band for budget in plan.budgets if budget.view is None]
+    return (*found, not_compared(apart)) if apart else found
 
 
 def _by_band(found: Mapping[str, Repeatability], bands: MosaicBands) -> dict[str, Repeatability]:

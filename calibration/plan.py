@@ -118,10 +118,7 @@ def plan_calibration(flight: Pictures, settings: CalibrationSettings, *, panels_
     gates = frame_gates(every, jumps, flight.sensor, model, settings.limits)
     if jumps:
         captures, marked = without_clock(captures), without_clock(marked)
-    panels: tuple[PanelReading, ...] = ()
-    if settings.use_panels:
-        search = settings.search
-        panels = (*find_panels(marked, model, search), *_panels_among(captures, model, search))
+    panels = _panels_of(captures, marked, model, settings)
     shown = {reading.capture_id for reading in panels}
     survey = tuple(capture for capture in captures if capture.capture_id not in shown)
     pictured = (*marked, *(capture for capture in captures if capture.capture_id in shown))
@@ -152,12 +149,7 @@ def plan_calibration(flight: Pictures, settings: CalibrationSettings, *, panels_
         quantity="relative" if relative else "reflectance",
         scale=_common_scale(model, [(image, light[name]) for name in relative for image in images[name]]),
         left_out=left_out,
-        thermal=tuple(
-            image
-            for capture in (*flight.captures, *flight.panel_captures)
-            for image in capture.images
-            if image.band.name in model.thermal.bands
-        ),
+        thermal=_thermal(flight, model),
         gates=tuple(gates),
     )
 
@@ -181,6 +173,22 @@ def _light_of(
         readings = [reading for reading in panels if reading.band == name]
         light[name] = illuminate(images, others, readings, model, settings, sky=sky)
     return sky, light
+
+
+def _panels_of(
+    captures: Sequence[Capture], marked: Sequence[Capture], model: RadiometricModel, settings: CalibrationSettings
+) -> tuple[PanelReading, ...]:
+    """Panels in captures that are marked, and in the others; none where nobody wants them."""
+    if not settings.use_panels:
+        return ()
+    search = settings.search
+    return (*find_panels(marked, model, search), *_panels_among(captures, model, search))
+
+
+def _thermal(flight: Pictures, model: RadiometricModel) -> tuple[BandImage, ...]:
+    """Pictures of temperatures, those of panel captures too."""
+    every = (image for capture in (*flight.captures, *flight.panel_captures) for image in capture.images)
+    return tuple(image for image in every if image.band.name in model.thermal.bands)
 
 
 def _panels_among(

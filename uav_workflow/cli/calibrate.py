@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from calibration.panels import PanelPlace
     from calibration.settings import CalibrationSettings
+    from uav_workflow.findings import Finding
 
 
 def calibrate(
@@ -75,13 +76,17 @@ def calibrate(
     if json_:
         emit({"folder": str(folder), "out": str(target), **done.document, "findings": findings})
         return
-    if done.findings:
-        out.print(findings_table(done.findings))
+    _show(done.findings, done.document, target)
+
+
+def _show(findings: Sequence[Finding], document: Mapping[str, Any], target: Path) -> None:
+    if findings:
+        out.print(findings_table(findings))
         out.print()
-    out.print(_bands(done.document))
+    out.print(_bands(document))
     out.print()
-    out.print(_gates(done.document))
-    out.print(f"\n{len(done.document['images'])} pictures in {target}", markup=False)  # type: ignore[arg-type]
+    out.print(_gates(document))
+    out.print(f"\n{len(document['images'])} pictures in {target}", markup=False)
 
 
 def _switches(use_panels: bool, use_sun_sensor: bool) -> list[str]:
