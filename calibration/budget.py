@@ -126,6 +126,10 @@ class BandBudget:
         }
 
 
+SHARED, PIXEL = "_shared", "_pixel"
+"""Ends of the names of a band's two layers in reflectance_sd.tif."""
+
+
 def sd_of_mean(shared: FloatArray, pixel: FloatArray) -> float:
     """Standard uncertainty of the mean of pixels that lie together, such as a plot's.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from calibration.budget import BandBudget, Layer, Sight, budget_of
+from calibration.budget import PIXEL, SHARED, BandBudget, Layer, Sight, budget_of
 from calibration.empirical_line import LINE_LIMITS, EmpiricalLine, TargetReading, fit_line
 from calibration.linear_mosaic import LinearMosaic
 from calibration.mosaic_bands import MosaicBands, band_key
@@ -167,7 +167,7 @@ def _write(mosaic: LinearMosaic, inputs: MosaicInputs, plan: _Plan, tags: dict[s
         values_to = stack.enter_context(cog(out / VALUES, mosaic.grid, names, tags=tags, units=units))
         sd_to: RasterWriter | None = None
         if plan.budgets:
-            layers = [f"{name}_{kind}" for name in names for kind in ("shared", "pixel")]
+            layers = [name + kind for name in names for kind in (SHARED, PIXEL)]
             said = {"quantity": "standard uncertainty of reflectance", "values": VALUES}
             sd_to = stack.enter_context(cog(out / SD, mosaic.grid, layers, tags=said, units=["1"] * len(layers)))
         for block in mosaic.grid.blocks():

@@ -25,7 +25,7 @@ class PlotPredictors(ProductTask):
     """Statistics of every map on every plot, joined with the observations."""
 
     kind = "plot_predictors"
-    version = 4
+    version = 5
     sections = ("plots",)
     roles = ("flight", "plots", "observations")
 
@@ -49,6 +49,9 @@ class PlotPredictors(ProductTask):
 
         made = {kind: product for kind, product in self.products().items() if product.not_made is None}
         files = {kind: made[kind].file(f"{kind}.tif") for kind in (*_MAPS, Dsm.kind, Dtm.kind) if kind in made}
+        mosaic = made.get(Reflectance.kind)
+        if mosaic is not None and mosaic.facts.get("quantity") == "reflectance":
+            files[Reflectance.kind] = mosaic.file("reflectance.tif")
         dsm, dtm = (files.pop(task.kind, None) for task in (Dsm, Dtm))
         cloud = made[PointCloud.kind].file("cloud.laz") if PointCloud.kind in made else None
         canopy = files.get(CanopyHeight.kind)

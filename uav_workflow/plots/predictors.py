@@ -17,7 +17,8 @@ from uav_workflow.plots.extraction import in_crs, zonal
 from uav_workflow.plots.ground_rows import ground_rows
 from uav_workflow.plots.plot_findings import position_findings, value_findings
 from uav_workflow.plots.position import Placement, placements
-from uav_workflow.plots.reading import PlotReader, PlotSettings
+from uav_workflow.plots.reading import REFLECTANCE, PlotReader, PlotSettings
+from uav_workflow.plots.reflectance_doubts import reflectance_doubts
 from uav_workflow.plots.schema import to_frame, write_parquet
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.vegetation.cover_frames import FrameSource
@@ -75,8 +76,16 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
     for plot_id, height in _heights(flight.plots, maps.terrain).items():
         about[plot_id]["z"] = height
     cover = maps.rasters.get("cover")
-    doubts = {} if cover is None else cover_doubts(flight.plots, cover)
-    reading = PlotReader(flight.plots, about, _shadow(flight.plots, cover), doubts, maps.digests, chosen)
+    mosaic = maps.rasters.get(REFLECTANCE)
+    reading = PlotReader(
+        flight.plots,
+        about,
+        shadow=_shadow(flight.plots, cover),
+        doubts={} if cover is None else cover_doubts(flight.plots, cover),
+        reflectance_sd={} if mosaic is None else reflectance_doubts(flight.plots, mosaic),
+        digests=maps.digests,
+        settings=chosen,
+    )
     rows = [row for kind, path in maps.rasters.items() for row in reading.rows(kind, path)]
     rows += [] if maps.cloud is None else list(reading.cloud_rows(maps.cloud))
     rows += [] if maps.frames is None else list(reading.frame_rows(maps.frames, outlines))

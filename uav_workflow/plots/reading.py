@@ -38,6 +38,8 @@ STATISTICS: Mapping[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
     ),
 }
 """(kind, band) -> (variable, statistic, unit). Any other band gives ``<band>_mean``."""
+REFLECTANCE = "reflectance"
+"""Kind whose bands have their variables named after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class PlotReader:
     about: Mapping[str, Mapping[str, object]]
     shadow: Mapping[str, float]
     doubts: Mapping[str, CoverDoubt]
+    reflectance_sd: Mapping[tuple[str, str], float]
     digests: Mapping[str, str]
     settings: PlotSettings
 
@@ -106,6 +109,9 @@ class PlotReader:
         doubt = self.doubts.get(zone.plot_id) if zone.band == "fvc_green" and reason is None else None
         if doubt is not None and doubt.disagrees:
             flag |= int(PlotFlag.COVER_DISAGREES)
+        sd = None if doubt is None else doubt.sd
+        if kind == REFLECTANCE and reason is None:
+            sd = self.reflectance_sd.get((zone.plot_id, zone.band))
         inner = beside.inner if reason is None and _reason(beside.inner, least) is None else None
         for variable, statistic, unit in _statistics(kind, zone.band):
             yield {
@@ -117,8 +123,8 @@ class PlotReader:
                 "ring_mean": beside.ring.mean,
                 "ring_sd": beside.ring.sd,
                 "unit": unit,
-                "uncertainty": None if doubt is None else doubt.sd,
-                "uncertainty_type": None if doubt is None else "sd",
+                "uncertainty": sd,
+                "uncertainty_type": None if sd is None else "sd",
                 "method_version": method_version(),
                 "n_pixels": zone.n_pixels,
                 "valid_fraction": zone.valid_fraction,
@@ -193,7 +199,8 @@ _METHODS = {"canopy_height": "dsm_minus_dtm", "indices": "spyndex"}
 
 
 def _statistics(kind: str, band: str) -> tuple[tuple[str, str, str], ...]:
-    return STATISTICS.get((kind, band), ((f"{band.lower()}_mean", "mean", "1"),))
+    name = f"{REFLECTANCE}_{band}" if kind == REFLECTANCE else band
+    return STATISTICS.get((kind, band), ((f"{name.lower()}_mean", "mean", "1"),))
 
 
 def _reason(zone: ZonalStatistics, minimum_valid: float) -> str | None:
