@@ -15,6 +15,7 @@ from uav_workflow.engine.block import Block, ControlMarks
 from uav_workflow.engine.collinearity import intersect, project
 from uav_workflow.engine.control_adjustment import Relaxed, onto_control
 from uav_workflow.engine.ground_control import LEAST_POINTS, placed_by, without_wrong_marks
+from uav_workflow.engine.plumb_lines import agreed_sigma, expected_down
 from uav_workflow.engine.priors import PositionPriors, lens_prior
 from uav_workflow.errors import EngineError
 from uav_workflow.findings import Finding
@@ -104,6 +105,7 @@ def self_calibrate(
     """
     control = control or ControlMarks.none()
     down, down_sigma = expected_down(captures)
+    down_sigma = agreed_sigma(block.rotations, down, down_sigma)
     if positions.known.sum() >= LEAST_POINTS:
         expected_free = np.einsum("nij,ni->nj", block.rotations, down)
         place = align_to_positions(block.centres, expected_free, positions.xyz, positions.sigma, down_sigma)
@@ -230,18 +232,6 @@ def _lens_sigma(expected: FloatArray, settings: CalibrationSettings, *, anchored
     sigma[:, 0] = (settings.focal_sigma_anchored if anchored else settings.focal_sigma) * expected[:, 0]
     sigma[:, 1] = sigma[:, 2] = settings.principal_sigma * side
     return sigma
-
-
-def expected_down(captures: Sequence[Capture]) -> tuple[FloatArray, float]:
-    """Straight down in each camera's frame (n, 3), from its attitude, else along the view; and its sigma in radians."""
-    down = np.tile([0.0, 0.0, 1.0], (len(captures), 1))
-    attitudes = [capture.attitude for capture in captures]
-    for i, attitude in enumerate(attitudes):
-        if attitude is not None:
-            pitch, roll = np.radians(attitude.pitch_deg), np.radians(attitude.roll_deg)
-            down[i] = np.cos(pitch) * np.sin(roll), np.cos(pitch) * np.cos(roll), -np.sin(pitch)
-    sigma_deg = 5.0 if all(attitude is not None for attitude in attitudes) else 15.0
-    return down, float(np.radians(sigma_deg))
 
 
 def _thinned(block: Block, per_cell: int) -> Block:

@@ -16,8 +16,9 @@ from uav_workflow.engine.adjustment import AdjustmentPriors, adjust
 from uav_workflow.engine.alignment import align_to_positions, fit_similarity
 from uav_workflow.engine.block import Block
 from uav_workflow.engine.collinearity import derivatives, intersect, project, rotation_of, undistort
+from uav_workflow.engine.plumb_lines import expected_down
 from uav_workflow.engine.priors import PositionPriors
-from uav_workflow.engine.self_calibration import CalibrationSettings, error_model, expected_down, self_calibrate
+from uav_workflow.engine.self_calibration import CalibrationSettings, error_model, self_calibrate
 
 
 def priors_of(block: Block, sigma_m: float, focal: float, held: bool = False) -> AdjustmentPriors:
