@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from tasks.captures import CalibratedCaptures
 from tasks.photogrammetry import NodeTask
 from tasks.plots import Biomass, Match, PlotPredictors, Plots
@@ -9,7 +13,12 @@ from tasks.product import ProductTask
 from tasks.scope import Scope
 from tasks.surfaces import Dsm, Dtm, Orthomosaic, PointCloud, Reconstruction
 from tasks.vegetation import CanopyHeight, Cover, Indices, Reflectance
+from uav_workflow.domain.product import Product
 from uav_workflow.store import Draft
+
+if TYPE_CHECKING:
+    from uav_workflow.handover.maps import GridSettings
+    from uav_workflow.handover.variables import FlightMaps
 
 MAPS_AND_TABLES: tuple[type[ProductTask], ...] = (
     Reconstruction,
@@ -62,38 +71,66 @@ class Report(ProductTask):
 
 
 class Handover(ProductTask):
-    """Cover and biomass on satellite grids, plots, and a catalog that describes them."""
+    """Cover and biomass on satellite grids, samples, plots, and a catalog that describes them."""
 
     kind = "handover"
+    version = 2
     sections = ("handover",)
+    roles = ("flight", "campaign")
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read cover, and biomass and plots where there are any."""
-        return tuple(task for task in (Cover, Biomass, Plots) if task.reason_not_made(scope) is None)
+        """Read terrain and cover, and biomass and plots where there are any."""
+        return tuple(task for task in (Dtm, Cover, Biomass, Plots) if task.reason_not_made(scope) is None)
 
     def make(self, draft: Draft) -> None:
         """Write catalog.json and what it names."""
         from datetime import date, datetime
 
         from uav_workflow.handover.package import make_handover
+        from uav_workflow.handover.when import Visit
 
         ready = {kind: product for kind, product in self.products().items() if product.not_made is None}
-        files = {"cover": "cover.tif", "biomass": "biomass.tif", "plots": "plots.parquet"}
-        paths = {kind: ready[kind].file(name) if kind in ready else None for kind, name in files.items()}
         record = self.scope.record
         captured = datetime.fromisoformat(record.captured) if record.captured and "T" in record.captured else None
+        day = date.fromisoformat(record.captured[:10]) if record.captured else None
+        plots = ready.get(Plots.kind)
         draft.note(
             make_handover(
-                flight_id=record.flight_id,
-                site=record.site,
-                flight_datetime=captured,
-                flight_date=date.fromisoformat(record.captured[:10]) if record.captured else None,
-                cover=paths["cover"],
-                biomass=paths["biomass"],
-                plots=paths["plots"],
-                grids=self.scope.recipe.handover.grids_m,
+                Visit.of(record.flight_id, record.site, captured, day),
+                _maps(ready),
+                draft.path,
+                plots=plots.file("plots.parquet") if plots else None,
+                grids=self._grids(),
+                campaign=self.read_flight().campaign,
                 lineage={kind: dict(product.manifest) for kind, product in ready.items()},
-                out=draft.path,
             )
         )
+
+    def _grids(self) -> GridSettings:
+        from uav_workflow.handover.maps import GridSettings
+
+        recipe = self.scope.recipe.handover
+        templates = {template.name: template.raster for template in recipe.templates}
+        return GridSettings(cells_m=recipe.grids_m, templates=templates, psf_fwhm=recipe.psf_fwhm)
+
+
+def _maps(ready: Mapping[str, Product]) -> FlightMaps:
+    """Files of the products there are, and what the biomass model knows of whole sites."""
+    import math
+
+    from uav_workflow.handover.variables import FlightMaps
+
+    def file(kind: str, name: str) -> Path | None:
+        path = ready[kind].file(name) if kind in ready else None
+        return path if path is not None and path.is_file() else None
+
+    model = ready[Biomass.kind].facts.get("model") if Biomass.kind in ready else None
+    share = model.get("site_share_of_variance") if isinstance(model, dict) else None
+    return FlightMaps(
+        cover=file(Cover.kind, "cover.tif"),
+        cover_sd=file(Cover.kind, "cover_opinions.tif"),
+        biomass=file(Biomass.kind, "biomass.tif"),
+        biomass_site_share=float(share) if isinstance(share, int | float) else math.nan,
+        terrain=file(Dtm.kind, "dtm.tif"),
+    )

@@ -259,10 +259,42 @@ class Biomass(Section):
         return _with_digest(document, "model", "model.json", "name a folder that `uav biomass fit` wrote")
 
 
-class Handover(Section):
-    """Satellite grids, metres: 30 means Landsat's (edges at half cells), others Sentinel-2's."""
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+"""What may stand in a file name."""
 
-    grids_m: list[float] = Field(default_factory=lambda: [10.0, 30.0], min_length=1)
+
+class Template(Section):
+    """A raster whose pixels are cells to hand over on: Gaofen's, or any other satellite's."""
+
+    name: Name
+    """In file names and item ids, such as gf6-16m."""
+    raster: Path
+    raster_sha256: str | None = None
+    """Its digest, filled in when the recipe is read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_raster(cls, document: Any) -> Any:
+        """Put the digest of the raster beside its path."""
+        return _with_digest(document, "raster", "", "name a raster in a CRS in metres")
+
+
+class Handover(Section):
+    """What the satellites' side receives."""
+
+    grids_m: list[Annotated[float, Field(gt=0)]] = Field(default_factory=lambda: [10.0, 30.0])
+    """Cells, metres: 30 means Landsat's grid (edges at half cells), others Sentinel-2's, in the flight's UTM zone."""
+    templates: list[Template] = Field(default_factory=list)
+    psf_fwhm: float | None = Field(default=None, gt=0, le=5)
+    """Full width at half maximum of a Gaussian point spread, in cells (1.0 - 1.3 is Sentinel-2's at 10 m); cells are
+    weighted by area when absent."""
+
+    @model_validator(mode="after")
+    def _some_cells(self) -> Handover:
+        """Refuse a hand-over without cells."""
+        if not (self.grids_m or self.templates):
+            raise ValueError("there is neither a grid nor a template")
+        return self
 
 
 class Recipe(Section):

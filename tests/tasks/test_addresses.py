@@ -83,6 +83,7 @@ def test_check_points_do_not_make_a_node_work_again(tmp_path: Path) -> None:
     [
         ("cover.method=ndvi_otsu", "cover", "indices"),
         ("handover.grids_m=[20]", "handover", "report"),
+        ("handover.psf_fwhm=1.2", "handover", "cover"),
         ("indices.names=[GLI]", "indices", "cover"),
         ("photogrammetry.orthomosaic_cm=5", "node_task", None),
     ],

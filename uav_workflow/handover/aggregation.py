@@ -1,26 +1,28 @@
 """From a flight's pixels to satellite cells, by exact areas.
 
-The overlap of a pixel and a cell of two north-up grids is the product of an overlap in x and one in y, so the weights
-of a block are two small matrices and its sums two matrix products. Nothing is lost at borders: the sum of value times
-area over the cells is that over the pixels.
+Cells are worked block by block: the pixels that a block of cells touches are read, and nothing else is kept in memory.
+Nothing is lost at borders: the sum of value times area over the cells is that over the pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from uav_workflow.domain.grid import Block, Grid
-from uav_workflow.errors import RasterError
+from uav_workflow.errors import UsageError
+from uav_workflow.handover.turned import TurnedWeights
+from uav_workflow.handover.weights import FWHM_OF_SIGMA, REACH, AlignedWeights, Float64, Weights
 from uav_workflow.rasters.reader import Raster
 
-Float64 = NDArray[np.float64]
-Edges = NDArray[np.floating[Any]]
+WORK_PIXELS = 1536
+"""Pixels a side that are read at once."""
+QUANTILES = (0.1, 0.9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,176 +32,90 @@ class Cells:
     Attributes
     ----------
     mean : array
-        Area-weighted mean of the valid pixels, NaN where there is none.
+        Weighted mean of the valid pixels, NaN where there is none: by area, or by the point spread.
     sd_within : array
-        Area-weighted standard deviation of the pixels within the cell (divisor: their area), NaN as above.
+        Weighted standard deviation of the pixels within the cell (divisor: their weight), NaN as above.
+    p10, p90 : array
+        Quantiles of the valid pixels with their centre in the cell (linear, Hyndman and Fan's type 7); NaN where there
+        is none, or where they were not asked for.
     coverage : array
-        Share of the cell's area with valid pixels, 0 - 1.
+        Share of the cell's area with valid pixels, 0 - 1; of the point spread's weight where that was used.
     n : array
         Valid pixels with their centre in the cell.
     total : float
-        Sum of value times area over the flight's valid pixels, summed apart from the cells.
+        Sum of value times area over the flight's valid pixels, summed apart from the cells, in the cells' CRS.
     """
 
     mean: Float64
     sd_within: Float64
+    p10: Float64
+    p90: Float64
     coverage: Float64
     n: Float64
     total: float
 
 
 def aggregate(
-    path: Path, bands: Sequence[str], grids: Sequence[Grid], flags: Collection[str] = ()
-) -> list[dict[str, Cells]]:
-    """Bring bands of a raster onto coarser grids, reading the raster once, block by block.
+    path: Path,
+    bands: Sequence[str],
+    grid: Grid,
+    *,
+    flags: Collection[str] = (),
+    quantiles: Collection[str] = (),
+    fwhm_cells: float | None = None,
+) -> dict[str, Cells]:
+    """Bring bands of a raster onto coarser cells, block by block.
 
     Parameters
     ----------
     path : Path
-        Raster in the grids' CRS; NaN (or masked) pixels count as missing.
+        Raster of any CRS; NaN (or masked) pixels count as missing.
     bands : sequence of str
         Band names.
-    grids : sequence of Grid
-        Cells of any size; what lies outside of a grid is left out of it.
+    grid : Grid
+        Cells of any size; what lies outside is left out.
     flags : collection of str
         Bands of codes: every value but 0 counts as 1, so that their mean is a share of area.
+    quantiles : collection of str
+        Bands whose 10 and 90 % are wanted. In cells of more than `WORK_PIXELS` a side they are those of every k-th
+        row and column.
+    fwhm_cells : float, optional
+        Full width at half maximum of a Gaussian point spread, in cells; by area when absent.
 
     Returns
     -------
-    list of dict
-        For each grid, band name to `Cells`.
+    dict
+        Band name to `Cells`.
 
     Raises
     ------
     RasterError
-        The raster can't be read, lacks a band, or lies in another CRS.
+        The raster can't be read or lacks a band.
+    UsageError
+        A point spread is asked for on cells in another CRS than the raster's.
     """
     with Raster(path) as raster:
-        for grid in grids:
-            if grid.crs != raster.grid.crs:
-                raise RasterError(f"{path}: lies in {raster.grid.crs}, the satellite grid in {grid.crs}")
-        sums = [{band: _Sums.on(grid) for band in bands} for grid in grids]
-        totals = dict.fromkeys(bands, 0.0)
-        for block in raster.grid.blocks():
-            values = raster.read(block, tuple(bands)).astype(np.float64)
-            valid = np.isfinite(values)
-            if not valid.any():
-                continue
-            values[~valid] = 0.0
-            for index, band in enumerate(bands):
-                if band in flags:
-                    values[index] = values[index] != 0
-            weights = [_Weights.of(raster.grid.window(block), grid) for grid in grids]
-            for index, band in enumerate(bands):
-                plane, seen = values[index], valid[index].astype(np.float64)
-                squares = plane * plane
-                totals[band] += float(plane.sum()) * raster.grid.pixel_m**2
-                for by_band, weight in zip(sums, weights, strict=True):
-                    by_band[band].add(weight, plane, seen, squares)
-    return [
-        {band: part.cells(grid, totals[band]) for band, part in s.items()} for s, grid in zip(sums, grids, strict=True)
-    ]
-
-
-def overlaps(fine_edges: Edges, coarse_edges: Edges) -> Float64:
-    """Lengths shared by intervals: (coarse, fine), from ascending edges."""
-    low = np.maximum(coarse_edges[:-1, None], fine_edges[None, :-1])
-    high = np.minimum(coarse_edges[1:, None], fine_edges[None, 1:])
-    shared: Float64 = np.maximum(high - low, 0.0)
-    return shared
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Weights:
-    """Overlaps of one block with the cells it touches; `rows` and `cols` say which these are."""
-
-    window: Block
-    rows: Float64
-    cols: Float64
-    centre_rows: Float64
-    centre_cols: Float64
-
-    @classmethod
-    def of(cls, fine: Grid, coarse: Grid) -> _Weights:
-        x_min, y_min, x_max, y_max = fine.bounds
-        col0, col1 = _touched(x_min - coarse.x_min, x_max - coarse.x_min, coarse.pixel_m, coarse.width)
-        row0, row1 = _touched(coarse.y_max - y_max, coarse.y_max - y_min, coarse.pixel_m, coarse.height)
-        # Distances from the cells' own corner keep all digits; rows count downwards from the top.
-        cell_cols = np.arange(col0, col1 + 1) * coarse.pixel_m
-        cell_rows = np.arange(row0, row1 + 1) * coarse.pixel_m
-        fine_cols = (x_min - coarse.x_min) + np.arange(fine.width + 1) * fine.pixel_m
-        fine_rows = (coarse.y_max - y_max) + np.arange(fine.height + 1) * fine.pixel_m
-        return cls(
-            window=Block(row0, col0, row1 - row0, col1 - col0),
-            rows=overlaps(fine_rows, cell_rows),
-            cols=overlaps(fine_cols, cell_cols),
-            centre_rows=_centres_in(fine_rows, cell_rows),
-            centre_cols=_centres_in(fine_cols, cell_cols),
-        )
-
-
-def _touched(low: float, high: float, cell: float, count: int) -> tuple[int, int]:
-    """Half-open range of the cells between two distances."""
-    first = min(max(int(np.floor(low / cell)), 0), count)
-    return first, max(min(int(np.ceil(high / cell)), count), first)
-
-
-def _centres_in(fine_edges: Edges, coarse_edges: Edges) -> Float64:
-    centres = (fine_edges[:-1] + fine_edges[1:]) / 2
-    inside = (centres[None] >= coarse_edges[:-1, None]) & (centres[None] < coarse_edges[1:, None])
-    return inside.astype(np.float64)
-
-
-def _sum_rows(weights: Float64, values: Float64) -> Float64:
-    """``weights @ values`` for weights that are equal inside a cell and differ at its first and last row.
-
-    A cell's rows are added once, without multiplying by the zeros of all other cells.
-    """
-    sums = np.zeros((weights.shape[0], values.shape[1]))
-    for index, weight in enumerate(weights):
-        touched = np.flatnonzero(weight)
-        if touched.size:
-            first, last = int(touched[0]), int(touched[-1])
-            sums[index] += weight[first] * values[first]
-            if last > first:
-                sums[index] += weight[last] * values[last]
-            if last > first + 1:
-                sums[index] += weight[first + 1 : last].mean() * values[first + 1 : last].sum(axis=0)
-    return sums
-
-
-@dataclass(slots=True, kw_only=True)
-class _Sums:
-    """Running sums of one band on one grid, in square metres."""
-
-    area: Float64
-    first: Float64
-    second: Float64
-    n: Float64
-
-    @classmethod
-    def on(cls, grid: Grid) -> _Sums:
-        return cls(**{name: np.zeros(grid.shape) for name in ("area", "first", "second", "n")})
-
-    def add(self, weights: _Weights, values: Float64, valid: Float64, squares: Float64) -> None:
-        where = weights.window.slices
-        self.area[where] += _sum_rows(weights.rows, valid) @ weights.cols.T
-        self.first[where] += _sum_rows(weights.rows, values) @ weights.cols.T
-        self.second[where] += _sum_rows(weights.rows, squares) @ weights.cols.T
-        self.n[where] += _sum_rows(weights.centre_rows, valid) @ weights.centre_cols.T
-
-    def cells(self, grid: Grid, total: float) -> Cells:
-        empty = self.area <= 0
-        area = np.where(empty, np.nan, self.area)
-        mean = self.first / area
-        variance = np.maximum(self.second / area - mean**2, 0.0)
-        return Cells(
-            mean=mean,
-            sd_within=np.sqrt(variance),
-            coverage=np.minimum(self.area / grid.pixel_m**2, 1.0),
-            n=self.n,
-            total=total,
-        )
+        if fwhm_cells is not None and grid.crs != raster.grid.crs:
+            raise UsageError(
+                f"{path.name}: point-spread weights need cells in the flight's own CRS ({raster.grid.crs}, not "
+                f"{grid.crs}); leave handover.psf_fwhm out, or the grid"
+            )
+        sums = {band: _Sums.on(grid) for band in bands}
+        for block in grid.blocks(max(1, int(WORK_PIXELS * raster.grid.pixel_m / grid.pixel_m))):
+            cells = grid.window(block)
+            window = _pixels(raster.grid, cells, 0.0 if fwhm_cells is None else REACH * fwhm_cells / FWHM_OF_SIGMA)
+            if window is not None:
+                step = math.ceil(max(window.height, window.width) / (1.5 * WORK_PIXELS))
+                for part in _parts(window):
+                    weights = _weights(raster.grid, part, cells, fwhm_cells)
+                    for band, plane in zip(bands, raster.read(part, tuple(bands)), strict=True):
+                        values = plane.astype(np.float64)
+                        sums[band].add(block, weights, values, is_code=band in flags)
+                        if band in quantiles:
+                            sums[band].remember(weights, values, step)
+                for band in quantiles:
+                    sums[band].settle(block)
+    return {band: part.cells(grid) for band, part in sums.items()}
 
 
 def conservation_error(cells: Cells, grid: Grid) -> float:
@@ -208,3 +124,98 @@ def conservation_error(cells: Cells, grid: Grid) -> float:
     coverage = cells.coverage.astype(np.float32).astype(np.float64)
     written = float((mean * coverage).sum()) * grid.pixel_m**2
     return abs(written - cells.total) / max(abs(cells.total), 1e-12)
+
+
+def _weights(raster: Grid, part: Block, cells: Grid, fwhm_cells: float | None) -> Weights:
+    if raster.crs == cells.crs:
+        return AlignedWeights.of(raster.window(part), cells, fwhm_cells)
+    return TurnedWeights.of(raster, part, cells)
+
+
+def _pixels(raster: Grid, cells: Grid, margin_cells: float) -> Block | None:
+    """Window of the pixels a block of cells touches, or None."""
+    reach = margin_cells * cells.pixel_m
+    x_min, y_min, x_max, y_max = cells.bounds
+    box = (x_min - reach, y_min - reach, x_max + reach, y_max + reach)
+    spare = 0
+    if raster.crs != cells.crs:
+        from pyproj import Transformer
+
+        to_raster = Transformer.from_crs(cells.crs, raster.crs, always_xy=True)
+        box, spare = to_raster.transform_bounds(*box, densify_pts=21), 1
+    col0, col1 = _touched(box[0] - raster.x_min, box[2] - raster.x_min, raster.pixel_m, raster.width, spare)
+    row0, row1 = _touched(raster.y_max - box[3], raster.y_max - box[1], raster.pixel_m, raster.height, spare)
+    return Block(row0, col0, row1 - row0, col1 - col0) if row1 > row0 and col1 > col0 else None
+
+
+def _touched(low: float, high: float, pixel: float, count: int, spare: int) -> tuple[int, int]:
+    """Half-open range of the pixels between two distances."""
+    first = min(max(math.floor(low / pixel) - spare, 0), count)
+    return first, max(min(math.ceil(high / pixel) + spare, count), first)
+
+
+def _parts(window: Block) -> Iterator[Block]:
+    """The window itself, or pieces of it where a single cell has too many pixels to be read at once."""
+    side = WORK_PIXELS if max(window.height, window.width) > 1.5 * WORK_PIXELS else max(window.height, window.width)
+    whole = Grid("", 0.0, 0.0, 1.0, window.width, window.height)
+    for part in whole.blocks(side):
+        yield Block(window.row + part.row, window.col + part.col, part.height, part.width)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sums:
+    """Running sums of one band, in square metres; `shades` are the values a cell's quantiles are taken of."""
+
+    area: Float64
+    first: Float64
+    second: Float64
+    n: Float64
+    p10: Float64
+    p90: Float64
+    total: float = 0.0
+    shades: dict[int, list[Float64]] = field(default_factory=lambda: defaultdict(list))
+
+    @classmethod
+    def on(cls, grid: Grid) -> _Sums:
+        area, first, second, n = np.zeros((4, *grid.shape))
+        p10, p90 = np.full((2, *grid.shape), np.nan)
+        return cls(area=area, first=first, second=second, n=n, p10=p10, p90=p90)
+
+    def add(self, block: Block, weights: Weights, values: Float64, *, is_code: bool) -> None:
+        valid = np.isfinite(values)
+        if not valid.any():
+            return
+        seen = valid.astype(np.float64)
+        plane = np.where(valid, values != 0 if is_code else values, 0.0)
+        where = block.slices
+        self.area[where] += weights.sums(seen)
+        self.first[where] += weights.sums(plane)
+        self.second[where] += weights.sums(plane * plane)
+        self.n[where] += weights.centred(seen)
+        self.total += float(weights.centred(plane * weights.area).sum())
+
+    def remember(self, weights: Weights, values: Float64, step: int) -> None:
+        for number, members in weights.members(values, step):
+            self.shades[number].append(members)
+
+    def settle(self, block: Block) -> None:
+        for number, parts in self.shades.items():
+            row, col = divmod(number, block.width)
+            found = np.quantile(np.concatenate(parts), QUANTILES)
+            self.p10[block.row + row, block.col + col], self.p90[block.row + row, block.col + col] = found
+        self.shades.clear()
+
+    def cells(self, grid: Grid) -> Cells:
+        empty = self.area <= 0
+        area = np.where(empty, np.nan, self.area)
+        mean = self.first / area
+        variance = np.maximum(self.second / area - mean**2, 0.0)
+        return Cells(
+            mean=mean,
+            sd_within=np.sqrt(variance),
+            p10=self.p10,
+            p90=self.p90,
+            coverage=np.minimum(self.area / grid.pixel_m**2, 1.0),
+            n=self.n,
+            total=self.total,
+        )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,41 +16,32 @@ from pystac.extensions.file import FileExtension
 from pystac.extensions.processing import ProcessingExtension
 from pystac.extensions.projection import ProjectionExtension
 
+from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.product import Json
+from uav_workflow.handover.when import Span
 
 COG = pystac.MediaType.COG
 PARQUET = "application/vnd.apache.parquet"
+CSV = "text/csv"
 RASTER_SCHEMA = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 """Version of STAC 1.1, whose bands are common metadata; PySTAC 1.15's own class writes version 1."""
 
+GRID_SCHEMA = "https://stac-extensions.github.io/grid/v1.1.0/schema.json"
+EO_SCHEMA = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
+CLASSIFICATION_SCHEMA = "https://stac-extensions.github.io/classification/v1.1.0/schema.json"
+TABLE_SCHEMA = "https://stac-extensions.github.io/table/v1.2.0/schema.json"
+SCIENTIFIC_SCHEMA = "https://stac-extensions.github.io/scientific/v1.0.0/schema.json"
+_SCHEMA_OF = {
+    "classification:": CLASSIFICATION_SCHEMA,
+    "eo:": EO_SCHEMA,
+    "grid:": GRID_SCHEMA,
+    "table:": TABLE_SCHEMA,
+}
+"""Extension by the prefix of its fields."""
+
 COLLECTION = "collection.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """When the flight was: a moment, or when only its local date is known every moment that date can mean.
-
-    A calendar day begins 14 hours before it begins in UTC (UTC+14) and ends 12 hours after (UTC-12).
-    """
-
-    moment: datetime | None
-    start: datetime
-    end: datetime
-
-    @classmethod
-    def at(cls, moment: datetime) -> Span:
-        """Span of an aware time."""
-        if moment.tzinfo is None:
-            raise ValueError("a flight's time needs its zone; pass None when the zone is unknown")
-        utc = moment.astimezone(UTC)
-        return cls(moment=utc, start=utc, end=utc)
-
-    @classmethod
-    def of_local_date(cls, day: date) -> Span:
-        """Span of a local date in an unknown zone: 50 hours."""
-        midnight = datetime.combine(day, time(), UTC)
-        return cls(moment=None, start=midnight - timedelta(hours=14), end=midnight + timedelta(hours=36))
+_DOI = re.compile(r"10\.\d{4,9}/[^\s,;]+[^\s,;.]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +52,8 @@ class FileEntry:
     ----------
     bands : sequence of mapping
         STAC 1.1 bands (name, description, data_type, nodata, unit, statistics); empty for tables.
+    fields : mapping
+        Further fields of the asset, such as ``classification:bitfields``.
     """
 
     key: str
@@ -68,6 +62,7 @@ class FileEntry:
     media_type: str
     roles: tuple[str, ...]
     bands: Sequence[Mapping[str, Json]] = ()
+    fields: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,22 +84,41 @@ class ItemEntry:
     properties: Mapping[str, Json] = field(default_factory=dict)
 
 
-def write_catalog(
-    out: Path, *, flight_id: str, site: str, span: Span, items: Sequence[ItemEntry], lineage: str, created: datetime
-) -> list[Path]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a catalog is about.
+
+    Attributes
+    ----------
+    campaign : Campaign or None
+        Licence, citation and creators; what it does not say is not said.
+    lineage : str
+        What the files were made of, in a sentence.
+    """
+
+    flight_id: str
+    site: str
+    span: Span
+    lineage: str
+    created: datetime
+    campaign: Campaign | None = None
+
+
+def write_catalog(out: Path, subject: Subject, items: Sequence[ItemEntry]) -> None:
     """Write catalog.json, collection.json and one JSON an item into ``out``, beside the files they name.
 
-    All links are relative: the folder can be copied, zipped or served as it is. Returns the files written.
+    All links are relative: the folder can be copied, zipped or served as it is.
     """
+    flight_id, site = subject.flight_id, subject.site
     catalog = pystac.Catalog(
         id=flight_id,
         title=f"{site}, flight {flight_id}",
         description=f"Vegetation maps of drone flight {flight_id} at {site}, on satellite grids.",
     )
-    collection = _collection(flight_id, site, span, items)
+    collection = _collection(subject, items)
     catalog.add_child(collection)
     for entry in items:
-        collection.add_item(_item(entry, span, lineage, created))
+        collection.add_item(_item(entry, subject))
     catalog.set_self_href(str(out / "catalog.json"))
     collection.set_self_href(str(out / COLLECTION))
     for item in collection.get_items():
@@ -112,29 +126,48 @@ def write_catalog(
         for asset in item.assets.values():
             asset.href = f"./{Path(asset.href).name}"
     catalog.save(pystac.CatalogType.SELF_CONTAINED)
-    return [out / "catalog.json", out / COLLECTION, *(out / f"{entry.item_id}.json" for entry in items)]
 
 
-def _collection(flight_id: str, site: str, span: Span, items: Sequence[ItemEntry]) -> pystac.Collection:
+def _collection(subject: Subject, items: Sequence[ItemEntry]) -> pystac.Collection:
     west, south, east, north = zip(*(entry.bbox for entry in items), strict=True)
     box: list[float | int] = [min(west), min(south), max(east), max(north)]
     spatial = pystac.SpatialExtent([box])
-    temporal = pystac.TemporalExtent([[span.start, span.end]])
-    return pystac.Collection(
-        id=f"{flight_id}-handover",
-        title=f"{site}: cover and biomass on satellite grids",
+    temporal = pystac.TemporalExtent([[subject.span.start, subject.span.end]])
+    campaign = subject.campaign or Campaign()
+    stated = f"Licence: {campaign.licence}." if campaign.licence else "No licence was stated."
+    collection = pystac.Collection(
+        id=f"{subject.flight_id}-handover",
+        title=f"{subject.site}: cover and biomass on satellite grids",
         description=(
-            "Area-weighted means of a drone flight's pixels in satellite cells. Quantities that depend on the image "
+            "Weighted means of a drone flight's pixels in satellite cells. Quantities that depend on the image "
             "in a non-linear way were computed at the flight's pixels and averaged after. Cells that the flight covers "
-            "in part are kept: train on coverage_fraction >= 0.75, validate on >= 0.9. No licence was stated."
+            f"in part are kept: train on coverage_fraction >= 0.75, validate on >= 0.9. {stated}"
         ),
         extent=pystac.Extent(spatial, temporal),
-        license="other",
-        keywords=["UAV", "vegetation cover", "above-ground biomass", "grassland", "upscaling"],
+        license=_licence(campaign.licence),
+        keywords=[
+            *dict.fromkeys(
+                ("UAV", "vegetation cover", "above-ground biomass", "grassland", "upscaling", *campaign.keywords)
+            )
+        ],
+        providers=[pystac.Provider(person.name, roles=[pystac.ProviderRole.PRODUCER]) for person in campaign.creators]
+        or None,
     )
+    if campaign.citation:
+        collection.stac_extensions.append(SCIENTIFIC_SCHEMA)
+        collection.extra_fields["sci:citation"] = campaign.citation
+        if doi := _DOI.search(campaign.citation):
+            collection.extra_fields["sci:doi"] = doi.group()
+    return collection
 
 
-def _item(entry: ItemEntry, span: Span, lineage: str, created: datetime) -> pystac.Item:
+def _licence(stated: str | None) -> str:
+    """SPDX identifier where that is what was stated, else ``other``; the description has the words."""
+    return stated if stated and re.fullmatch(r"[A-Za-z][\w.+-]*\d[\w.+-]*", stated) else "other"
+
+
+def _item(entry: ItemEntry, subject: Subject) -> pystac.Item:
+    span = subject.span
     item = pystac.Item(
         id=entry.item_id,
         geometry=dict(entry.geometry),
@@ -150,15 +183,31 @@ def _item(entry: ItemEntry, span: Span, lineage: str, created: datetime) -> pyst
         _add_file(item, file, entry.grid)
     processing = ProcessingExtension.ext(item, add_if_missing=True)
     processing.apply(
-        lineage=lineage, level="L4", software={"uav-workflow": version("uav-workflow")}, processing_datetime=created
+        lineage=subject.lineage,
+        level="L4",
+        software={"uav-workflow": version("uav-workflow")},
+        processing_datetime=subject.created,
     )
+    item.stac_extensions.extend(_schemas(item))
     return item
+
+
+def _schemas(item: pystac.Item) -> list[str]:
+    """Extensions whose fields stand in the item, its assets or their bands."""
+    fields = [*item.properties]
+    for asset in item.assets.values():
+        bands = asset.extra_fields.get("bands", ())
+        fields += [*asset.extra_fields, *(key for band in bands for key in band)]
+    found = (schema for prefix, schema in _SCHEMA_OF.items() if any(key.startswith(prefix) for key in fields))
+    return [schema for schema in found if schema not in item.stac_extensions]
 
 
 def _describe_grid(item: pystac.Item, grid: Grid) -> None:
     projection = ProjectionExtension.ext(item, add_if_missing=True)
+    is_code = grid.crs.startswith("EPSG:")
     projection.apply(
-        code=grid.crs,
+        code=grid.crs if is_code else None,
+        wkt2=None if is_code else _wkt2(grid.crs),
         bbox=list(grid.bounds),
         shape=list(grid.shape),
         transform=[float(value) for value in tuple(grid.transform)[:6]],
@@ -167,11 +216,18 @@ def _describe_grid(item: pystac.Item, grid: Grid) -> None:
     item.stac_extensions.append(RASTER_SCHEMA)
 
 
+def _wkt2(crs: str) -> str:
+    from pyproj import CRS
+
+    return str(CRS.from_user_input(crs).to_wkt("WKT2_2019"))
+
+
 def _add_file(item: pystac.Item, file: FileEntry, grid: Grid | None) -> None:
     asset = pystac.Asset(href=str(file.path), title=file.title, media_type=file.media_type, roles=list(file.roles))
     if file.bands and grid is not None:
         sampling = {"raster:sampling": "area", "raster:spatial_resolution": grid.pixel_m}
         asset.extra_fields["bands"] = [{**band, **sampling} for band in file.bands]
+    asset.extra_fields |= dict(file.fields)
     item.add_asset(file.key, asset)
     info = FileExtension.ext(asset, add_if_missing=True)
     info.apply(size=file.path.stat().st_size, checksum=multihash(file.path))

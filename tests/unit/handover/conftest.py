@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 
 from uav_workflow.domain.grid import Grid
+from uav_workflow.domain.product import Made
+from uav_workflow.handover.maps import GridSettings
+from uav_workflow.handover.package import make_handover
+from uav_workflow.handover.variables import FlightMaps
+from uav_workflow.handover.when import Visit
 from uav_workflow.rasters.writer import cog
 
 MOMENT = datetime(2024, 7, 15, 4, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def order(tmp_path: Path) -> dict[str, Any]:
+def flight_order(tmp_path: Path) -> dict[str, Any]:
     """Arguments of make_handover for a flight of 70 x 50 m in zone 47N."""
     import geopandas as gpd
     from shapely import box
@@ -38,19 +42,39 @@ def order(tmp_path: Path) -> dict[str, Any]:
     with cog(source / "biomass.tif", coarse, ("agb_dry", "sd", "pi90_lo", "pi90_hi", "flags")) as target:
         for block in coarse.blocks():
             target.write(block, np.stack([plane[block.slices] for plane in planes]))
+    with cog(source / "dtm.tif", fine.coarser(5), ("dtm",)) as target:
+        rows, cols = np.indices(fine.coarser(5).shape)
+        target.write(next(fine.coarser(5).blocks()), (3200 + 0.1 * cols * 0.5 + 0.05 * rows * 0.5)[None])
     shapes = [box(600010 + 5 * i, 4200020, 600011 + 5 * i, 4200021) for i in range(4)]
-    table = gpd.GeoDataFrame({"plot_id": list("abcd"), "value": [0.1, 0.2, 0.3, 0.4]}, geometry=shapes, crs=fine.crs)
+    rows_of = {"plot_id": list("abcd"), "source": ["drone", "drone", "ground", "ground"], "value": [0.1, 0.2, 0.3, 0.4]}
+    table = gpd.GeoDataFrame(rows_of, geometry=shapes, crs=fine.crs)
     table.to_parquet(source / "plots.parquet")
+    table.drop(columns="geometry").to_csv(source / "plots.csv", index=False)
     out = tmp_path / "out"
     out.mkdir()
     return {
-        "flight_id": "20240715-abc123",
-        "site": "Haibei",
-        "flight_datetime": MOMENT,
-        "cover": source / "cover.tif",
-        "biomass": source / "biomass.tif",
-        "plots": source / "plots.parquet",
-        "grids": (10.0, 30.0),
-        "lineage": {"cover": {"fingerprint": "0123456789abcdef", "parameters": {"a": float("nan")}, "files": {}}},
+        "visit": Visit.of("20240715-abc123", "Haibei", MOMENT, None),
+        "maps": FlightMaps(
+            cover=source / "cover.tif",
+            biomass=source / "biomass.tif",
+            biomass_site_share=0.25,
+            terrain=source / "dtm.tif",
+        ),
         "out": out,
+        "plots": source / "plots.parquet",
+        "grids": GridSettings(),
+        "lineage": {"cover": {"fingerprint": "0123456789abcdef", "parameters": {"a": float("nan")}, "files": {}}},
     }
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Made]:
+    """A package that is only looked at, and what its maker said."""
+    order = flight_order(tmp_path_factory.mktemp("package"))
+    return order["out"], make_handover(**order)
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> dict[str, Any]:
+    """Arguments of make_handover, to be changed."""
+    return flight_order(tmp_path)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,26 @@ import rasterio
 from pyproj import Transformer
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
+from uav_workflow.domain.campaign import Campaign, Creator
+from uav_workflow.domain.grid import Grid
+from uav_workflow.domain.product import Made
 from uav_workflow.errors import NotMade
+from uav_workflow.handover.maps import GridSettings
 from uav_workflow.handover.package import make_handover
+from uav_workflow.handover.variables import FlightMaps
+from uav_workflow.handover.when import Visit
 from uav_workflow.rasters.reader import Raster
+from uav_workflow.rasters.writer import cog
+
+CELLS = ("10m", "30m", "flags_10m", "flags_30m")
+COMMON = ("value", "sd_within", "coverage_fraction", "n", "p10", "p90")
+UNZONED = Visit.of("20240715-abc123", "Haibei", None, None)
+CAMPAIGN = Campaign(
+    creators=(Creator(name="Li Wei"),),
+    licence="CC-BY-4.0",
+    keywords=("Qilian Mountains",),
+    citation="Li Wei (2024): Cover of Haibei. https://doi.org/10.1234/qilian.55.",
+)
 
 
 def documents(folder: Path) -> Iterator[dict[str, Any]]:
@@ -57,43 +75,98 @@ def kind_of(document: dict[str, Any]) -> pystac.STACObjectType:
     }[document["type"]]
 
 
-def test_files_and_bands(order: dict[str, Any]) -> None:
-    made = make_handover(**order)
-    out = order["out"]
+def test_files_and_bands(made: tuple[Path, Made]) -> None:
+    out, said = made
     assert {path.name for path in out.iterdir()} == {
         "catalog.json",
         "collection.json",
         "lineage.json",
         "20240715-abc123-10m.json",
         "20240715-abc123-30m.json",
+        "20240715-abc123-samples.json",
         "20240715-abc123-plots.json",
-        "fvc_green_10m.tif",
-        "fvc_green_30m.tif",
-        "agb_dry_10m.tif",
-        "agb_dry_30m.tif",
+        *(
+            f"{name}_{cell}.tif"
+            for name in ("fvc_green", "agb_dry")
+            for cell in ("10m", "30m", "flags_10m", "flags_30m")
+        ),
+        "samples.parquet",
+        "samples.csv",
         "plots.parquet",
+        "plots.csv",
     }
-    assert made.findings == ()
+    assert said.findings == ()
     with Raster(out / "fvc_green_10m.tif") as raster:
-        assert raster.bands == ("value", "sd_within", "coverage_fraction", "n", "shadow_fraction")
+        assert raster.bands == (*COMMON, "shadow_fraction", "missing_fraction")
         assert raster.grid.bounds == (600000, 4200000, 600080, 4200060)
         cover = raster.read()
     with Raster(out / "agb_dry_30m.tif") as raster:
-        assert raster.bands == ("value", "sd_within", "coverage_fraction", "n", "model_sd", "flagged_fraction")
+        assert raster.bands == (*COMMON, "missing_fraction", "model_sd", "flagged_fraction")
         assert raster.grid.bounds == (599985, 4199985, 600075, 4200075)
         biomass = raster.read()
-    inner = cover[2] + cover[4] > 0.999  # cover and shadow fill the cell
+    assert cover[[2, 6, 7]].sum(axis=0) == pytest.approx(np.ones((6, 8)), abs=1e-6)
+    inner = cover[2] + cover[6] > 0.999  # cover and shadow fill the cell
     assert inner.sum() == 24  # 600010 - 600070 by 4200010 - 4200050
     assert np.median(cover[0][inner]) == pytest.approx(0.4, abs=0.02)
     assert cover[1][inner] == pytest.approx(np.sqrt(cover[0] * (1 - cover[0]))[inner], abs=1e-5)
     covered = biomass[2] > 0.3
-    assert biomass[4][covered] == pytest.approx(0.2 * biomass[0][covered], rel=1e-5)
-    assert 0 < biomass[5][covered].mean() < 0.2
+    assert 0 < biomass[8][covered].mean() < 0.2
+    assert np.nanmin(biomass[4]) < np.nanmin(biomass[0])
+
+
+def test_what_a_site_shares_is_not_averaged_away(order: dict[str, Any]) -> None:
+    """sd is a fifth of the value; of its variance a quarter is the site's, the rest shrinks with the pixels."""
+    make_handover(**order)
+    with Raster(order["out"] / "agb_dry_30m.tif") as raster:
+        value, within, coverage, sd = raster.read(bands=("value", "sd_within", "coverage_fraction", "model_sd")).astype(
+            float
+        )
+    n = coverage * 900
+    squares = 0.04 * (value**2 + within**2)
+    expected = np.sqrt(0.25 * 0.04 * value**2 + 0.75 * squares / n)
+    seen = coverage > 0.1
+    assert sd[seen] == pytest.approx(expected[seen], rel=1e-4)
+    assert (sd > 0.1 * value)[seen].all()
+    make_handover(**(order | {"maps": replace(order["maps"], biomass_site_share=float("nan"))}))
+    with Raster(order["out"] / "agb_dry_30m.tif") as raster:
+        assert raster.band("model_sd")[seen] == pytest.approx(0.2 * value[seen], rel=1e-4)
+
+
+def test_cover_takes_the_sd_its_method_gives(order: dict[str, Any], tmp_path: Path) -> None:
+    with Raster(order["maps"].cover) as raster:
+        grid, cover = raster.grid, raster.band("fvc_green")
+    sd = np.where(np.isfinite(cover), np.float32(0.04), np.nan)
+    with cog(tmp_path / "opinions.tif", grid, ("ndvi_otsu", "sd")) as target:
+        for block in grid.blocks():
+            target.write(block, np.stack([cover[block.slices], sd[block.slices]]))
+    make_handover(**(order | {"maps": replace(order["maps"], cover_sd=tmp_path / "opinions.tif")}))
+    with Raster(order["out"] / "fvc_green_10m.tif") as raster:
+        found, coverage = raster.read(bands=("model_sd", "coverage_fraction"))
+    assert found[coverage > 0] == pytest.approx(np.full((coverage > 0).sum(), 0.04), abs=1e-6)
+
+
+def test_flags_say_what_to_know_of_a_cell(made: tuple[Path, Made]) -> None:
+    out, _ = made
+    with Raster(out / "fvc_green_10m.tif") as raster:
+        coverage = raster.band("coverage_fraction")
+    with rasterio.open(out / "fvc_green_flags_10m.tif") as dataset:
+        flags = dataset.read(1)
+        assert (dataset.nodata, dataset.dtypes[0]) == (255, "uint8")
+    seen = coverage > 0
+    assert (flags[~seen] == 255).all()
+    assert ((flags[seen] & 1 > 0) == (coverage[seen] < 0.75)).all()
+    assert ((flags[seen] & 2 > 0) == (coverage[seen] < 0.9)).all()
+    item = json.loads((out / "20240715-abc123-10m.json").read_text())
+    fields = item["assets"]["fvc_green_flags"]["classification:bitfields"]
+    assert [(field["name"], field["offset"]) for field in fields][:2] == [
+        ("not_for_training", 0),
+        ("not_for_validation", 1),
+    ]
 
 
 def test_sums_are_conserved_in_the_files(order: dict[str, Any]) -> None:
     made = make_handover(**order)
-    with Raster(order["cover"]) as raster:
+    with Raster(order["maps"].cover) as raster:
         total = float(np.nansum(raster.band("fvc_green").astype(float))) * raster.grid.pixel_m**2
     for cell in (10, 30):
         with Raster(order["out"] / f"fvc_green_{cell}m.tif") as raster:
@@ -102,25 +175,26 @@ def test_sums_are_conserved_in_the_files(order: dict[str, Any]) -> None:
         assert made.facts[f"{cell}m"]["fvc_green"]["conservation_error"] < 1e-6  # type: ignore[index,call-overload]
 
 
-def test_rasters_are_strict_cogs(order: dict[str, Any]) -> None:
+def test_rasters_are_strict_cogs(made: tuple[Path, Made]) -> None:
     from rio_cogeo.cogeo import cog_validate
 
-    make_handover(**order)
-    for path in order["out"].glob("*.tif"):
+    for path in made[0].glob("*.tif"):
         valid, errors, warnings = cog_validate(path, strict=True)
         assert (valid, errors, warnings) == (True, [], [])
         with rasterio.open(path) as dataset:
-            assert np.isnan(dataset.nodata)
-            assert dataset.dtypes[0] == "float32"
+            assert dataset.compression.value == "ZSTD"
             assert dataset.units[0] in ("1", "g/m2")
+            if "flags" not in path.name:
+                assert np.isnan(dataset.nodata)
+                assert dataset.dtypes[0] == "float32"
+                assert dataset.tags(ns="IMAGE_STRUCTURE")["PREDICTOR"] == "3"
 
 
-def test_core_schemas_hold_without_a_network(order: dict[str, Any], no_network: None) -> None:
-    make_handover(**order)
+def test_core_schemas_hold_without_a_network(made: tuple[Path, Made], no_network: None) -> None:
     checker = validator({})
-    found = [kind_of(document) for document in documents(order["out"])]
-    assert len(found) == 5
-    for document in documents(order["out"]):
+    found = [kind_of(document) for document in documents(made[0])]
+    assert len(found) == 6
+    for document in documents(made[0]):
         assert document["stac_version"] == "1.1.0"
         checker.validate_core(document, kind_of(document), "1.1.0")
 
@@ -129,7 +203,7 @@ def test_core_schemas_hold_without_a_network(order: dict[str, Any], no_network: 
 def test_extension_schemas_hold_without_a_network(
     order: dict[str, Any], shared_reference: Path, no_network: None
 ) -> None:
-    make_handover(**order)
+    make_handover(**(order | {"campaign": CAMPAIGN}))
     draft = "http://json-schema.org/draft-07/schema#"
     known: dict[str, dict[str, Any]] = {"https://proj.org/schemas/v0.7/projjson.schema.json": {"$schema": draft}}
     for path in (shared_reference / "stac_schemas").glob("*/schema.json"):
@@ -141,7 +215,7 @@ def test_extension_schemas_hold_without_a_network(
         for uri in document.get("stac_extensions", ()):
             checker.validate_extension(document, kind_of(document), "1.1.0", uri)
             used.add(uri.split("/")[3])
-    assert used >= {"projection", "raster", "file", "processing"}
+    assert used == {"projection", "raster", "file", "processing", "grid", "classification", "table", "scientific"}
 
 
 @pytest.mark.shared
@@ -162,7 +236,7 @@ def test_the_package_opens_wherever_it_is_copied(order: dict[str, Any], tmp_path
     shutil.rmtree(order["out"])
     catalog = pystac.Catalog.from_file(str(moved / "catalog.json"))
     items = {item.id: item for item in catalog.get_items(recursive=True)}
-    assert len(items) == 3
+    assert len(items) == 4
     for item in items.values():
         for asset in item.get_assets().values():
             path = Path(asset.get_absolute_href() or "")
@@ -177,6 +251,7 @@ def test_items_say_what_readers_need(order: dict[str, Any]) -> None:
     item = json.loads((order["out"] / "20240715-abc123-10m.json").read_text())
     properties = item["properties"]
     assert properties["proj:code"] == "EPSG:32647"
+    assert properties["grid:code"] == "MGRS-47SPC"
     assert properties["proj:shape"] == [6, 8]
     assert properties["proj:transform"] == [10, 0, 600000, 0, -10, 4200060]
     assert properties["datetime"] == "2024-07-15T04:30:00Z"
@@ -192,7 +267,7 @@ def test_items_say_what_readers_need(order: dict[str, Any]) -> None:
 
 
 def test_an_unknown_time_zone_gives_every_moment_the_date_can_mean(order: dict[str, Any]) -> None:
-    made = make_handover(**(order | {"flight_datetime": None}))
+    made = make_handover(**(order | {"visit": UNZONED}))
     assert [(finding.code, finding.level) for finding in made.findings] == [("handover-time-unknown", "warning")]
     item = json.loads((order["out"] / "20240715-abc123-10m.json").read_text())
     assert item["properties"]["datetime"] is None
@@ -206,24 +281,32 @@ def test_an_unknown_time_zone_gives_every_moment_the_date_can_mean(order: dict[s
 
 def test_no_date_and_nothing_to_hand_over_are_reasons(order: dict[str, Any]) -> None:
     with pytest.raises(NotMade, match="date of the flight is unknown"):
-        make_handover(**(order | {"flight_datetime": None, "flight_id": "undated-abc"}))
-    with pytest.raises(NotMade, match="nothing|no cover"):
-        make_handover(**(order | {"cover": None, "biomass": None, "plots": None}))
+        Visit.of("undated-abc", "Haibei", None, None)
+    with pytest.raises(NotMade, match="no cover"):
+        make_handover(**(order | {"maps": FlightMaps(), "plots": None}))
     with pytest.raises(ValueError, match="zone"):
-        make_handover(**(order | {"flight_datetime": datetime(2024, 7, 15)}))
+        make_handover(**(order | {"visit": Visit.of("a", "Haibei", datetime(2024, 7, 15), None)}))
 
 
 @pytest.mark.parametrize("absent", [("cover",), ("biomass",), ("plots",), ("biomass", "plots"), ("cover", "biomass")])
 def test_what_there_is_is_handed_over(order: dict[str, Any], absent: tuple[str, ...]) -> None:
-    make_handover(**(order | dict.fromkeys(absent)))
+    maps = {name: None for name in absent if name != "plots"}
+    plots = None if "plots" in absent else order["plots"]
+    make_handover(**(order | {"maps": replace(order["maps"], **maps), "plots": plots}))
     catalog = pystac.Catalog.from_file(str(order["out"] / "catalog.json"))
     keys = {key for item in catalog.get_items(recursive=True) for key in item.assets}
-    names = {"cover": "fvc_green", "biomass": "agb_dry", "plots": "plots"}
-    assert keys == {names[kind] for kind in names if kind not in absent} | {"lineage"}
+    names = {
+        "cover": {"fvc_green", "fvc_green_flags"},
+        "biomass": {"agb_dry", "agb_dry_flags"},
+        "plots": {"plots", "plots_csv"},
+    }
+    there = set[str]().union(*(names[kind] for kind in names if kind not in absent), {"lineage"})
+    assert keys == there | (set() if {"cover", "biomass"} <= set(absent) else {"samples", "samples_csv"})
 
 
 def test_a_flight_smaller_than_a_cell_is_said(order: dict[str, Any]) -> None:
-    made = make_handover(**(order | {"grids": (100.0,), "biomass": None}))
+    small = {"grids": GridSettings(cells_m=(100.0,)), "maps": replace(order["maps"], biomass=None)}
+    made = make_handover(**(order | small))
     assert [finding.code for finding in made.findings] == ["handover-cells-partial"]
 
 
@@ -233,4 +316,57 @@ def test_plots_travel_unchanged(order: dict[str, Any]) -> None:
     make_handover(**order)
     table = gpd.read_parquet(order["out"] / "plots.parquet")
     assert list(table["plot_id"]) == list("abcd")
+    assert (order["out"] / "plots.csv").read_bytes() == order["plots"].with_suffix(".csv").read_bytes()
     assert table.crs.to_epsg() == 32647
+
+
+def test_the_collection_says_what_the_campaign_says_and_no_more(order: dict[str, Any]) -> None:
+    make_handover(**order)
+    silent = json.loads((order["out"] / "collection.json").read_text())
+    assert silent["license"] == "other"
+    assert "No licence was stated" in silent["description"]
+    assert not {"sci:citation", "providers"} & set(silent)
+    make_handover(**(order | {"campaign": CAMPAIGN}))
+    said = json.loads((order["out"] / "collection.json").read_text())
+    assert said["license"] == "CC-BY-4.0"
+    assert said["sci:citation"] == CAMPAIGN.citation
+    assert said["sci:doi"] == "10.1234/qilian.55"
+    assert said["providers"] == [{"name": "Li Wei", "roles": ["producer"]}]
+    make_handover(**(order | {"campaign": Campaign(licence="Ask us")}))
+    asked = json.loads((order["out"] / "collection.json").read_text())
+    assert asked["license"] == "other"
+    assert "Licence: Ask us." in asked["description"]
+
+
+def test_templates_and_a_point_spread(order: dict[str, Any], tmp_path: Path) -> None:
+    with cog(tmp_path / "gf6.tif", Grid("EPSG:32647", 599998.0, 4200101.0, 16.0, 8, 9), ("nir",)) as target:
+        target.write(next(Grid("", 0, 0, 1, 8, 9).blocks()), np.ones((1, 9, 8)))
+    with cog(tmp_path / "far.tif", Grid("EPSG:32648", 70000.0, 4213000.0, 16.0, 800, 900), ("nir",)):
+        pass
+    templates = {"gf6-16m": tmp_path / "gf6.tif", "far": tmp_path / "far.tif"}
+    settings = GridSettings(cells_m=(), templates=templates, psf_fwhm=1.2)
+    made = make_handover(**(order | {"grids": settings}))
+    assert [finding.code for finding in made.findings] == ["handover-psf-crs"]
+    assert not (order["out"] / "fvc_green_far.tif").exists()
+    with Raster(order["out"] / "fvc_green_gf6-16m.tif") as raster:
+        assert (raster.grid.x_min - 599998) % 16 == 0
+        assert (raster.grid.y_max - 4200101) % 16 == 0
+    assert made.facts["gf6-16m"]["fvc_green"]["conservation_error"] is None  # type: ignore[index,call-overload]
+    item = json.loads((order["out"] / "20240715-abc123-gf6-16m.json").read_text())
+    assert "grid:code" not in item["properties"]
+
+
+def test_a_projection_without_a_code_keeps_its_words(order: dict[str, Any], tmp_path: Path) -> None:
+    """MODIS' sinusoidal cells, by a template."""
+    sinusoidal = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
+    grid = Grid(sinusoidal, 8895604.157, 4447802.079, 463.312717, 40, 900)
+    with cog(tmp_path / "modis.tif", grid, ("nir",)):
+        pass
+    settings = GridSettings(cells_m=(), templates={"modis": tmp_path / "modis.tif"})
+    made = make_handover(**(order | {"grids": settings}))
+    facts = made.facts["modis"]["fvc_green"]  # type: ignore[index,call-overload]
+    assert facts["conservation_error"] < 1e-6  # type: ignore[index,call-overload,operator]
+    item = json.loads((order["out"] / "20240715-abc123-modis.json").read_text())
+    assert "6371007.181" in item["properties"]["proj:wkt2"]
+    assert item["properties"]["proj:code"] is None
+    validator({}).validate_core(item, kind_of(item), "1.1.0")
