@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from uav_workflow.domain.product import Product
 from uav_workflow.store import Draft
 
 if TYPE_CHECKING:
+    from uav_workflow.domain.flight import Flight
+    from uav_workflow.handover.bridge import Bridge
     from uav_workflow.handover.maps import GridSettings
     from uav_workflow.handover.variables import FlightMaps
 
@@ -80,12 +83,13 @@ class Handover(ProductTask):
 
     @classmethod
     def upstream(cls, scope: Scope) -> tuple[type[ProductTask], ...]:
-        """Read terrain and cover, and biomass and plots where there are any."""
-        return tuple(task for task in (Dtm, Cover, Biomass, Plots) if task.reason_not_made(scope) is None)
+        """Read terrain and cover, biomass and plots where there are any, and the mosaic to set beside scenes."""
+        beside = (Reflectance,) if scope.recipe.handover.scenes else ()
+        return tuple(task for task in (Dtm, Cover, *beside, Biomass, Plots) if task.reason_not_made(scope) is None)
 
     def make(self, draft: Draft) -> None:
         """Write catalog.json and what it names."""
-        from datetime import date, datetime
+        from datetime import datetime
 
         from uav_workflow.handover.package import make_handover
         from uav_workflow.handover.when import Visit
@@ -94,15 +98,17 @@ class Handover(ProductTask):
         record = self.scope.record
         captured = datetime.fromisoformat(record.captured) if record.captured and "T" in record.captured else None
         day = date.fromisoformat(record.captured[:10]) if record.captured else None
-        plots = ready.get(Plots.kind)
+        flight, plots = self.read_flight(), ready.get(Plots.kind)
+        visit = Visit.of(record.flight_id, record.site, captured, day)
         draft.note(
             make_handover(
-                Visit.of(record.flight_id, record.site, captured, day),
+                visit,
                 _maps(ready),
                 draft.path,
                 plots=plots.file("plots.parquet") if plots else None,
                 grids=self._grids(),
-                campaign=self.read_flight().campaign,
+                bridges=self._bridges(flight, ready.get(Reflectance.kind), visit.day),
+                campaign=flight.campaign,
                 lineage={kind: dict(product.manifest) for kind, product in ready.items()},
             )
         )
@@ -113,6 +119,34 @@ class Handover(ProductTask):
         recipe = self.scope.recipe.handover
         templates = {template.name: template.raster for template in recipe.templates}
         return GridSettings(cells_m=recipe.grids_m, templates=templates, psf_fwhm=recipe.psf_fwhm)
+
+    def _bridges(self, flight: Flight, mosaic: Product | None, day: date) -> list[Bridge]:
+        """Set the flight's bands beside every scene of the recipe."""
+        from uav_workflow.handover.bridge import DroneBands, Scene, bridge
+
+        recipe = self.scope.recipe.handover
+        if mosaic is None:
+            return []
+        drone = DroneBands(
+            path=mosaic.file("reflectance.tif"),
+            day=day,
+            quantity=str(mosaic.facts.get("quantity", "relative")),
+            bands={image.band.name.lower(): image.band for image in flight.captures[0].images},
+        )
+        scenes = [
+            Scene(
+                name=scene.name,
+                path=scene.raster,
+                day=scene.date,
+                scale=scene.scale,
+                offset=scene.offset,
+                pairs=scene.bands,
+                centres_nm=scene.centres_nm,
+                fwhm_nm=scene.fwhm_nm,
+            )
+            for scene in recipe.scenes
+        ]
+        return [bridge(drone, scene, recipe.psf_fwhm) for scene in scenes]
 
 
 def _maps(ready: Mapping[str, Product]) -> FlightMaps:

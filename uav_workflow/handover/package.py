@@ -12,6 +12,8 @@ from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import NotMade
 from uav_workflow.findings import Finding
+from uav_workflow.handover.bridge import Bridge
+from uav_workflow.handover.bridge_files import bridge_files
 from uav_workflow.handover.footprint import box_footprint, table_footprint
 from uav_workflow.handover.lineage import lineage_sentence, write_lineage
 from uav_workflow.handover.maps import GridMaps, GridSettings, extent, make_grid_maps
@@ -28,6 +30,7 @@ def make_handover(
     *,
     plots: Path | None = None,
     grids: GridSettings | None = None,
+    bridges: Sequence[Bridge] = (),
     campaign: Campaign | None = None,
     lineage: Mapping[str, Json],
 ) -> Made:
@@ -40,6 +43,8 @@ def make_handover(
         warning says so.
     plots : Path or None
         plots.parquet (GeoParquet): drone and ground rows; plots.csv beside it travels too.
+    bridges : sequence of Bridge
+        The flight's bands beside satellite scenes.
     campaign : Campaign or None
         Licence, citation, creators.
     lineage : mapping
@@ -55,6 +60,8 @@ def make_handover(
     samples.parquet, samples.csv
         One row a variable and cell; columns: `uav_workflow.handover.samples.COLUMNS`.
     plots.parquet, plots.csv
+    reflectance_<scene>.tif, bridge_<scene>.csv
+        The drone's bands on a scene's cells, and how the scene's stand to them.
 
     Raises
     ------
@@ -75,6 +82,9 @@ def make_handover(
         _, crs = extent([variable.value.path for variable in variables])
         facts["samples"] = write_samples(made, crs, visit, maps.terrain, out)
         items.append(_table_item(visit, "samples", "sample table", _sample_files(out)))
+    for made_bridge in bridges:
+        items.append(_bridge_item(visit, made_bridge, out))
+        findings += made_bridge.findings
     if plots is not None:
         items.append(_table_item(visit, "plots", "plots", list(_plot_files(plots, out))))
     items[0] = replace(items[0], files=[*items[0].files, write_lineage(lineage, out)])
@@ -103,6 +113,19 @@ def _map_item(visit: Visit, made: GridMaps) -> ItemEntry:
         files=made.files,
         grid=place.grid,
         properties={**_properties(visit), **({"grid:code": code} if code else {})},
+    )
+
+
+def _bridge_item(visit: Visit, made: Bridge, out: Path) -> ItemEntry:
+    footprint = box_footprint(made.grid.bounds, made.grid.crs)
+    return ItemEntry(
+        item_id=f"{visit.flight_id}-bridge-{made.scene.name}",
+        title=f"{visit.site}: the drone's bands on cells of {made.scene.name} ({made.scene.day})",
+        bbox=footprint.bbox,
+        geometry=footprint.geometry,
+        files=bridge_files(made, out),
+        grid=made.grid,
+        properties={**_properties(visit), "uav:scene_date": made.scene.day.isoformat()},
     )
 
 
