@@ -64,17 +64,19 @@ def spatial_folds(x: Float64, y: Float64, values: Float64, cell_m: float) -> Spa
     least = LEAST_SIDE_CELLS * cell_m
     chosen = np.random.default_rng(0).permutation(x.size)[:SAMPLE]
     reach = variogram_range(x[chosen], y[chosen], values[chosen], np.zeros(chosen.size, np.int64))
-    if math.isnan(reach):
-        side, note = least, f"too few cells to see how far they are alike: {LEAST_SIDE_CELLS} cells a side"
-    elif reach <= least:
-        side, note = least, f"neighbours are alike up to {reach:.0f} m: {LEAST_SIDE_CELLS} cells a side"
-    else:
-        side, note = reach, f"neighbours are alike up to {reach:.0f} m, the variogram's range"
+    known = "too few cells to see how far they are alike"
+    if not math.isnan(reach):
+        known = f"neighbours are alike up to {reach:.0f} m, the variogram's range"
+    wanted = least if math.isnan(reach) else max(reach, least)
+    side = wanted
     while len(_places(x, y, side)) < LEAST_BLOCKS and side > cell_m:
         side = max(side / 1.25, cell_m)
-        if side < (0.0 if math.isnan(reach) else reach):
-            note = f"neighbours are alike up to {reach:.0f} m, but the flight has no room for blocks of more than "
-            note += f"{side:.0f} m: folds of one flight are not independent, leave out whole sites"
+    note = f"{known}; blocks of {side:.0f} m"
+    if side < wanted:
+        note += (
+            f", because the flight has no room for {LEAST_BLOCKS} of {wanted:.0f} m: its folds are not independent, "
+            "leave out whole sites"
+        )
     blocks, index = np.unique(np.floor(np.stack([x, y], axis=1) / side), axis=0, return_inverse=True)
     folds = merged(Folds(scheme="spatial_blocks", groups=index.ravel().astype(np.int64)), MOST_FOLDS)
     of_block = {(int(c), int(r)): int(folds.groups[index.ravel() == i][0]) for i, (c, r) in enumerate(blocks)}
