@@ -54,11 +54,12 @@ def _register() -> None:
         simulate,
         status,
         submit,
+        upscale,
         watch,
     )
     from uav_workflow.cli.biomass import biomass
 
-    for module in (check, run, demo, simulate, submit, watch, status, plots, series, node, sensors, calibrate):
+    for module in (check, run, demo, simulate, submit, watch, status, plots, series, node, sensors, calibrate, upscale):
         name = module.__name__.rpartition(".")[2]
         app.command(name)(getattr(module, name))
     app.add_typer(biomass, name="biomass")
