@@ -99,7 +99,7 @@ def judge(variable: str, samples: Samples, stack: PredictorStack, *, jobs: int =
     """
     rows = stack.at(samples.x, samples.y)
     findings = _off_centre(variable, stack, samples)
-    known: NDArray[np.bool_] = np.isfinite(rows).all(axis=1)
+    known = np.asarray(np.isfinite(rows).all(axis=1))
     if (lost := int((~known).sum())) > 0:
         findings.append(info("cells-without-predictors", variable, f"{lost} of {samples.n} cells lack a predictor"))
     rows, samples = rows[known], samples.among(known)
