@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import biomass_intervals, cover, developer, everything, plots, radiometry, scale
+from benchmarks import biomass_intervals, cover, developer, everything, plots, radiometry, scale, upscaling
 
 
 def main() -> int:
@@ -21,6 +21,7 @@ def main() -> int:
     plots.add_arguments(commands.add_parser("plots", help="a large mosaic with many plots; beside rasterstats"))
     radiometry.add_arguments(commands.add_parser("radiometry", help="reflectance on simulated flights of small seeds"))
     cover.add_arguments(commands.add_parser("cover", help="green cover of simulated square metres of small seeds"))
+    upscaling.add_arguments(commands.add_parser("upscaling", help="a simulated region upscaled; a large tile"))
     arguments = parser.parse_args()
     runs = {
         "cover": cover.run,
@@ -29,6 +30,7 @@ def main() -> int:
         "plots": plots.run,
         "radiometry": radiometry.run,
         "scale": scale.run,
+        "upscaling": upscaling.run,
     }
     return runs.get(arguments.command, everything.run)(arguments)
 
