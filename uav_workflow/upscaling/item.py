@@ -15,7 +15,8 @@ from pystac.extensions.projection import ProjectionExtension
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.product import Json
 from uav_workflow.handover.footprint import box_footprint
-from uav_workflow.handover.stac import COG, RASTER_SCHEMA, Span, multihash
+from uav_workflow.handover.stac import COG, RASTER_SCHEMA, multihash
+from uav_workflow.handover.when import Span
 from uav_workflow.upscaling.mapping import UNKNOWN, Maps, units
 from uav_workflow.upscaling.model import BANDS
 
