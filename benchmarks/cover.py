@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.cover_scenes import SIDE_M, orthomosaic, paint
 from benchmarks.engine import digest_of
-from benchmarks.figures import Figure, as_table
+from benchmarks.figures import Figure
+from benchmarks.small_seeds import add_seeds, measure_small
 from uav_workflow.errors import NotMade
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.simulation.sky import Sky
@@ -160,19 +160,9 @@ def _as(reading: str) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m benchmarks cover``."""
-    parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[1, 2, 3], help="below 1000: others are for `make bench`"
-    )
-    parser.add_argument("--keep", type=Path, help="folder where figures stay and are found again")
+    add_seeds(parser, [1, 2, 3])
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print; 4 when a bound is missed."""
-    if max(arguments.seeds) >= 1000:
-        sys.stderr.write("seeds from 1000 up are for `make bench` alone; develop on smaller ones\n")
-        return 2
-    with tempfile.TemporaryDirectory() as scratch:
-        keep = (arguments.keep or Path(scratch)).resolve()
-        figures = measure_cover(arguments.seeds, keep, lambda text: print(text, file=sys.stderr, flush=True))
-    print(as_table(figures))
-    return 4 if any(figure.missed for figure in figures) else 0
+    return measure_small(arguments, measure_cover)

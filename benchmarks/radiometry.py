@@ -7,7 +7,6 @@ import json
 import math
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.engine import digest_of, flown
-from benchmarks.figures import Figure, as_table
+from benchmarks.figures import Figure
 from benchmarks.flights import product_of
 from benchmarks.garfield import garfield_figures
 from benchmarks.scenarios import Scenario
+from benchmarks.small_seeds import add_seeds, measure_small
 from uav_workflow.domain.product import Product
 from uav_workflow.quality.placement import Placement
 from uav_workflow.quality.reflectance import BLOCK_M, BlockMeans, Mosaic, block_means
@@ -192,17 +192,9 @@ def _coverage(sensor: str, flights: Sequence[Figures]) -> list[Figure]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m benchmarks radiometry``."""
-    parser.add_argument("--seeds", type=int, nargs="+", default=[3], help="below 1000: the others are for `make bench`")
-    parser.add_argument("--keep", type=Path, help="folder where flights, products and figures stay and are found again")
+    add_seeds(parser, [3])
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print; 4 when a bound is missed."""
-    if max(arguments.seeds) >= 1000:
-        sys.stderr.write("seeds from 1000 up are for `make bench` alone; develop on smaller ones\n")
-        return 2
-    with tempfile.TemporaryDirectory() as scratch:
-        keep = (arguments.keep or Path(scratch)).resolve()
-        figures = measure_radiometry(arguments.seeds, keep, lambda text: print(text, file=sys.stderr, flush=True))
-    print(as_table(figures))
-    return 4 if any(figure.missed for figure in figures) else 0
+    return measure_small(arguments, measure_radiometry)

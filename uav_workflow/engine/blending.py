@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.compiled import compiled
+from uav_workflow.compiled import compiled
 from uav_workflow.engine.glimpses import Glimpse
 from uav_workflow.engine.views import Float32, Float64
 

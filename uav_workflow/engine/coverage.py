@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.compiled import compiled
 from uav_workflow.domain.grid import Grid
-from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.scratch import release, strips
 from uav_workflow.engine.sources import Source
 from uav_workflow.engine.views import Float32, Float64, View, project

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.compiled import compiled
+from uav_workflow.compiled import compiled
 from uav_workflow.engine.guide import Guide
 from uav_workflow.engine.heightmap import HeightMap
 from uav_workflow.engine.pairs import StereoPair

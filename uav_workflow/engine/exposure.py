@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.compiled import compiled
+from uav_workflow.compiled import compiled
 from uav_workflow.engine.glimpses import Sightings
 from uav_workflow.engine.views import Float32, Float64
 

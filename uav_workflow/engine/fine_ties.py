@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.compiled import compiled
 from uav_workflow.engine.block import Block
-from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.least_squares_matching import least_squares_match, window
 from uav_workflow.engine.scratch import Scratch
 from uav_workflow.engine.tie_patches import Grey, TiePatches

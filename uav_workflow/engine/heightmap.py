@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from uav_workflow.compiled import compiled
 from uav_workflow.domain.grid import Grid
-from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.views import Float32, Float64
 
 

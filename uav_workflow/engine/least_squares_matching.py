@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.compiled import compiled
+from uav_workflow.compiled import compiled
 
 FloatArray = NDArray[np.float64]
 Grey = NDArray[np.uint8]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.compiled import compiled
+from uav_workflow.compiled import compiled
 
 Int32 = NDArray[np.int32]
 Int8 = NDArray[np.int8]

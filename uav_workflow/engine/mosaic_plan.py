@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.compiled import compiled
 from uav_workflow.domain.grid import Grid
 from uav_workflow.engine.blending import Tone, soften
-from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.coverage import Box, Coverage, survey
 from uav_workflow.engine.exposure import Exposure, even_exposure
 from uav_workflow.engine.glimpses import cell_corner, cell_positions, take_glimpses, view_basis

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.compiled import compiled
 from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.engine.blending import mix
-from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.mosaic_plan import MosaicPlan
 from uav_workflow.engine.sampling import PhotoShelf, positions
 from uav_workflow.engine.scratch import release

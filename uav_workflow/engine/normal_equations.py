@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 
+from uav_workflow.compiled import compiled
 from uav_workflow.engine.block import CameraArrays
 from uav_workflow.engine.collinearity import image_of, linearised
-from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.tracks import TrackArrays, Tracks
 
 FloatArray = NDArray[np.float64]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.compiled import compiled
+from uav_workflow.compiled import compiled
 from uav_workflow.engine.heightmap import HeightMap, height_at
 from uav_workflow.engine.pairs import StereoPair
 from uav_workflow.engine.views import Float32, Float64, View, lens_pixel, within_lens

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.compiled import compiled
+from uav_workflow.compiled import compiled
 from uav_workflow.engine.coverage import NONE
 from uav_workflow.engine.glimpses import Glimpse
 from uav_workflow.engine.minimum_cut import minimum_cut

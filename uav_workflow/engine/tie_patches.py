@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.compiled import compiled
 from uav_workflow.engine.block import Block, CameraArrays
 from uav_workflow.engine.collinearity import linearised
-from uav_workflow.engine.compiled import compiled
 from uav_workflow.engine.scratch import Scratch, release
 
 FloatArray = NDArray[np.float64]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.compiled import compiled
 from uav_workflow.domain.reconstruction import Reconstruction
-from uav_workflow.engine.compiled import compiled
 from uav_workflow.errors import EngineError
 
 Float32 = NDArray[np.float32]

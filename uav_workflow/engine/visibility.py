@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.engine.compiled import compiled
+from uav_workflow.compiled import compiled
 from uav_workflow.engine.heightmap import HeightMap, height_at
 from uav_workflow.engine.scratch import release
 from uav_workflow.engine.views import Float32, Float64, View, project

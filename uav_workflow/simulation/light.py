@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.simulation.compiled import compiled
+from uav_workflow.compiled import compiled
 from uav_workflow.simulation.painting import UNIT_M, Bytes, Heights
 
 DIRECT_SCALE = 127.5

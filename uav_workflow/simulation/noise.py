@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.simulation.compiled import compiled
+from uav_workflow.compiled import compiled
 
 FloatArray = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.simulation.compiled import compiled
+from uav_workflow.compiled import compiled
 from uav_workflow.simulation.materials import INDEX
 from uav_workflow.simulation.noise import lattice_hash, value_noise
 

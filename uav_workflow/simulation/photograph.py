@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.compiled import compiled
 from uav_workflow.domain.reconstruction import Camera, Shot
-from uav_workflow.simulation.compiled import compiled
 from uav_workflow.simulation.painting import UNIT_M
 from uav_workflow.simulation.scene import COARSE, FAR, Scene
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.statistics.compiled import compiled
+from uav_workflow.compiled import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

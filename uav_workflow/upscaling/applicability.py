@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_workflow.statistics.compiled import compiled
+from uav_workflow.compiled import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_workflow.compiled import compiled
 from uav_workflow.domain.product import Json
-from uav_workflow.engine.compiled import compiled
 from uav_workflow.errors import NotMade
 from uav_workflow.findings import Finding, warning
 from uav_workflow.rasters.reader import Raster

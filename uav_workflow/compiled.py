@@ -1,4 +1,4 @@
-"""One way to compile the inner loops of this room."""
+"""One way to compile inner loops, in every room."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def compiled(function: Function) -> Function:
-    """Compile with numba: cached on disk, without the interpreter lock, so that threads share the work."""
+    """Compile with numba (cached on disk, without the interpreter lock); the type stays the Python function's."""
     return cast(Function, numba.njit(cache=True, nogil=True)(function))
