@@ -170,8 +170,9 @@ class ProductTask(luigi.Task):
         """
         from uav_workflow.flights.reading import read_flight
 
-        folder = Path(self.scope.record.folder)
-        flight, findings = read_flight(folder, cache=digest_cache(Path(self.workspace)))
+        record = self.scope.record
+        folder, campaign = Path(record.folder), Path(record.campaign_file) if record.campaign_file else None
+        flight, findings = read_flight(folder, cache=digest_cache(Path(self.workspace)), campaign=campaign)
         if flight is None or flight.flight_id != self.flight:
             raise FlightDataError(f"{folder}: the photos have changed since the run began; run it again", findings)
         return flight

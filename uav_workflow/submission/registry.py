@@ -30,6 +30,8 @@ class FlightRecord:
         Role -> SHA-256 of each auxiliary file in that role.
     harvests : int
         Plots with a dry biomass measured.
+    campaign_file : str or None
+        The campaign.yaml that was read: beside the folder, or as the command named it.
     """
 
     flight_id: str
@@ -48,11 +50,12 @@ class FlightRecord:
     inputs: dict[str, list[str]]
     findings: list[dict[str, str]]
     registered_utc: str = ""
+    campaign_file: str | None = None
 
     @property
     def revision(self) -> str:
         """Digest of the files beside the photos, and of where they are."""
-        return fingerprint([self.folder, self.inputs])
+        return fingerprint([self.folder, self.campaign_file, self.inputs])
 
 
 class Registry:
@@ -117,6 +120,7 @@ def record_of(flight: Flight, findings: Sequence[Finding]) -> FlightRecord:
         inputs={role: sorted(digests) for role, digests in sorted(inputs.items())},
         findings=[finding.to_json() for finding in findings],
         registered_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        campaign_file=next((str(file.path.resolve()) for file in flight.inputs if file.role == "campaign"), None),
     )
 
 
