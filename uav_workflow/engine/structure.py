@@ -14,6 +14,7 @@ from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.engine.block import ControlMarks
+from uav_workflow.engine.block_strength import ground_sigma_m, strength_findings
 from uav_workflow.engine.free_block import FreeBlock, Progress, Stopwatch, TieSettings, tie_photos
 from uav_workflow.engine.ground_control import PointResidual, marks_in, residuals
 from uav_workflow.engine.priors import PositionPriors, camera_name, position_priors
@@ -88,9 +89,11 @@ def reconstruct(
     )
     report(0.85, "adjusting the block")
     placed, rows = _in_block_order(captures, free.block.names)
-    calibration, points = _adjusted(free, placed, positions.of(rows), control, settings.calibration)
+    known = positions.of(rows)
+    calibration, points = _adjusted(free, placed, known, control, settings.calibration)
     watch.stage("adjustment")
     facts = block_facts(calibration, placed, len(captures)) | free.facts()
+    facts["ground_sigma_m"] = round(ground_sigma_m(calibration), 4)
     facts["surveyed_points"] = [point.to_json() for point in points]
     cameras, shots = _primary_shots(calibration, placed)
     if any(len(capture.images) > 1 for capture in placed):
@@ -111,7 +114,11 @@ def reconstruct(
             facts=facts,
         ),
         points=tuple(points),
-        findings=(*calibration.findings, *placement_findings(lost, free.others, len(captures))),
+        findings=(
+            *calibration.findings,
+            *strength_findings(calibration, known),
+            *placement_findings(lost, free.others, len(captures)),
+        ),
     )
 
 
