@@ -67,7 +67,7 @@ def test_a_plain_receiver_is_not_blamed_on_the_lens() -> None:
 
 
 def test_tilted_strips_across_make_the_heights_strong() -> None:
-    down, positions = adjusted(flat_block(1), 0.02)
+    down, _ = adjusted(flat_block(1), 0.02)
     tilted, _ = adjusted(flat_block(1, tilted=6), 0.02)
     assert ground_sigma_m(tilted) < 0.5 * ground_sigma_m(down)
 
