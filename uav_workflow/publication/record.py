@@ -1,0 +1,194 @@
+"""What is published, as facts: every page and every metadata format is written from this and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from uav_workflow.domain.campaign import Campaign
+from uav_workflow.domain.product import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFile:
+    """A file of the published folder.
+
+    Attributes
+    ----------
+    name : str
+        Path below the folder, with slashes.
+    sha256 : str
+        Hexadecimal.
+    """
+
+    name: str
+    title: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One process step of the lineage: a product and how it was made.
+
+    Attributes
+    ----------
+    inputs : mapping
+        File name to sha256, as the manifest has them.
+    upstream : mapping
+        Kind of product to fingerprint.
+    packages : mapping
+        Name to version.
+    """
+
+    flight_id: str
+    kind: str
+    fingerprint: str
+    created: datetime
+    parameters: Mapping[str, Json]
+    inputs: Mapping[str, str]
+    upstream: Mapping[str, str]
+    packages: Mapping[str, str]
+
+
+class Verdict(StrEnum):
+    """How a check of the quality form ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    WAIVED = "waived"
+    NOT_MADE = "not made"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A line of the quality form.
+
+    Attributes
+    ----------
+    value, bound : str
+        As they are printed, with unit; empty where there is none.
+    waived_by, reason : str or None
+        Who took the responsibility for a failed check, and why; both, or neither.
+    """
+
+    flight_id: str
+    group: str
+    name: str
+    value: str
+    bound: str
+    verdict: Verdict
+    waived_by: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """A variable against ground measurements.
+
+    Attributes
+    ----------
+    n : int
+        Pairs of a drone's and a ground value.
+    figures : mapping
+        Name of a statistic (r2, rmse, bias ...) to its value in `unit`.
+    """
+
+    variable: str
+    unit: str
+    method: str
+    n: int
+    sites: int
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFlight:
+    """One flight: where, when, with what.
+
+    Attributes
+    ----------
+    bbox : (west, south, east, north)
+        Degrees, WGS84.
+    cells_m : tuple of float
+        Sides of the cells of its maps, metres.
+    """
+
+    flight_id: str
+    site: str
+    start: datetime
+    end: datetime
+    bbox: tuple[float, float, float, float]
+    crs: str
+    cells_m: tuple[float, ...]
+    sensor: str | None = None
+    photos: int | None = None
+    pixel_m: float | None = None
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A field that a data centre reviews and that nobody has filled in.
+
+    Attributes
+    ----------
+    field : str
+        As the page calls it, such as ``licence``.
+    where : str
+        What to write, and in which file.
+    """
+
+    field: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A flight or a campaign as it is published.
+
+    Attributes
+    ----------
+    identifier : str
+        Flight id, or the campaign's name in lower case with hyphens.
+    title, title_zh : str or None
+        Place + theme + time; None where the place is not known.
+    campaign : Campaign
+        Empty where there is no campaign.yaml.
+    root : Path
+        The published folder, which holds `files`.
+    """
+
+    identifier: str
+    title: str | None
+    title_zh: str | None
+    campaign: Campaign
+    created: datetime
+    root: Path
+    flights: tuple[PublishedFlight, ...]
+    files: tuple[PublishedFile, ...]
+    steps: tuple[Step, ...]
+    checks: tuple[Check, ...] = ()
+    validations: tuple[Validation, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    software: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bbox(self) -> tuple[float, float, float, float]:
+        """West, south, east, north of all flights; degrees, WGS84."""
+        west, south, east, north = zip(*(flight.bbox for flight in self.flights), strict=True)
+        return min(west), min(south), max(east), max(north)
+
+    @property
+    def start(self) -> datetime:
+        """First moment of the first flight."""
+        return min(flight.start for flight in self.flights)
+
+    @property
+    def end(self) -> datetime:
+        """Last moment of the last flight."""
+        return max(flight.end for flight in self.flights)
