@@ -1,0 +1,97 @@
+"""RO-Crate: a whole graph, the files as they are, and no profile claimed that is not met."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import format_records as records
+import pytest
+
+from uav_workflow.publication.crate import PROCESS_RUN, write_crate
+from uav_workflow.publication.record import Record
+
+
+def graph(record: Record, out: Path) -> dict[str, dict[str, Any]]:
+    entities = json.loads(write_crate(record, out).read_text("utf-8"))["@graph"]
+    ids = [entity["@id"] for entity in entities]
+    assert len(ids) == len(set(ids))
+    return dict(zip(ids, entities, strict=True))
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if set(value) == {"@id"}:
+            yield value["@id"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from references(one)
+
+
+@pytest.mark.parametrize("make", [records.full, records.bare])
+def test_every_reference_is_there(make: Any, tmp_path: Path) -> None:
+    entities = graph(make(tmp_path), tmp_path)
+    said = {reference for entity in entities.values() for reference in references(entity)}
+
+    outside = {reference for reference in said - set(entities) if reference.startswith("https://w3id.org/ro/crate/")}
+    assert said - outside <= set(entities)
+    assert [path.name for path in tmp_path.iterdir()] == ["ro-crate-metadata.json"]
+
+
+def test_files(tmp_path: Path) -> None:
+    entities = graph(records.full(tmp_path), tmp_path)
+    parts = [part["@id"] for part in entities["./"]["hasPart"]]
+
+    assert parts == ["maps/cover%20one.tif", "samples.csv"]
+    assert entities[parts[0]] == {
+        "@id": parts[0],
+        "@type": "File",
+        "name": "Cover",
+        "sha256": "a" * 64,
+        "contentSize": "12",
+        "encodingFormat": "image/tiff",
+    }
+
+
+def test_steps_hang_together(tmp_path: Path) -> None:
+    entities = graph(records.full(tmp_path), tmp_path)
+    first, second = (entities[one["@id"]] for one in entities["./"]["mentions"])
+
+    assert first["result"] in second["object"]
+    assert first["instrument"][0] in second["instrument"]
+    named = {entities[one["@id"]]["name"]: entities[one["@id"]] for one in first["object"]}
+    assert named["IMG_1.JPG"]["sha256"] == "c" * 64
+    assert named["pixel_m"]["value"] == 0.05
+    assert named["engine"]["value"] == '{"name": "node", "tries": 2}'
+    assert named["none"]["value"] == "null"
+
+
+def test_people_licence_and_funding(tmp_path: Path) -> None:
+    entities = graph(records.full(tmp_path), tmp_path)
+    root = entities["./"]
+
+    assert root["creator"][0] == {"@id": "https://orcid.org/0000-0002-1825-0097"}
+    assert entities["https://orcid.org/0000-0002-1825-0097"]["name"] == "Ada Example"
+    assert entities[root["license"]["@id"]]["name"] == "CC-BY-4.0"
+    assert root["datePublished"] == "2026-08-01T09:00:00+00:00"
+
+
+def test_profile_only_where_it_is_met(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    assert graph(record, tmp_path)["./"]["conformsTo"] == {"@id": PROCESS_RUN}
+
+    without_software = replace(record, steps=(replace(record.steps[0], packages={}),))
+    without_licence = replace(record, campaign=replace(record.campaign, licence=None))
+    for lacking in (without_software, without_licence, replace(record, steps=()), records.bare(tmp_path)):
+        assert "conformsTo" not in graph(lacking, tmp_path)["./"]
+
+
+def test_nothing_is_invented(tmp_path: Path) -> None:
+    root = graph(records.bare(tmp_path), tmp_path)["./"]
+
+    assert root["name"] == "20250705_plain"
+    assert not {"license", "creator", "description", "funding", "contactPoint", "keywords"} & set(root)

@@ -1,0 +1,96 @@
+"""ISO 19115-3: every fact of the record read back, nothing invented where it lacks one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import format_records as records
+import pytest
+from lxml import etree
+from owslib.iso3 import MD_Metadata
+
+from uav_workflow.publication.iso import NAMESPACES, write_iso
+
+TITLE = "//mri:citation/cit:CI_Citation/cit:title"
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Any:
+    return etree.parse(write_iso(records.full(tmp_path), tmp_path))
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Any:
+    return etree.parse(write_iso(records.bare(tmp_path), tmp_path))
+
+
+def strings(tree: Any, path: str) -> list[str]:
+    return [str(text) for text in tree.xpath(path, namespaces=NAMESPACES)]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/mdb:MD_Metadata/mdb:metadataIdentifier//gco:CharacterString/text()", ["meadow-2025"]),
+        ("/mdb:MD_Metadata/mdb:defaultLocale//lan:LanguageCode/@codeListValue", ["eng"]),
+        ("/mdb:MD_Metadata/mdb:otherLocale/lan:PT_Locale/@id", ["zh"]),
+        (f"{TITLE}//lan:LocalisedCharacterString[@locale='#zh']/text()", ["长草甸植被覆盖度2025年7月"]),
+        ("//mri:abstract/gco:CharacterString/text()", ["Cover of a meadow & its edges."]),
+        ("//mri:credit/gco:CharacterString/text()", ["Grant 42"]),
+        ("//mri:distance/gco:Distance[@uom='m']/text()", ["0.05", "10", "20"]),
+        ("//mrs:MD_ReferenceSystem//mcc:code/gco:CharacterString/text()", ["32631"]),
+        ("//mrs:MD_ReferenceSystem//mcc:codeSpace/gco:CharacterString/text()", ["EPSG"]),
+        ("//mco:otherConstraints/gco:CharacterString/text()", ["CC-BY-4.0"]),
+        ("//cit:citedResponsibleParty//cit:CI_Individual/cit:name/*/text()", ["Ada Example", "Bo Example"]),
+        ("//cit:partyIdentifier//mcc:code/*/text()", ["0000-0002-1825-0097"]),
+        ("/mdb:MD_Metadata/mdb:contact//cit:electronicMailAddress/*/text()", ["ada@example.org"]),
+        ("//cit:CI_Organisation/cit:name/*/text()", ["Institute of Meadows"]),
+        ("//mri:extent[1]//gml:beginPosition/text()", ["2025-07-05T10:00:00+00:00"]),
+        ("//mri:extent[1]//gml:endPosition/text()", ["2025-07-06T11:00:00+00:00"]),
+        ("//gex:EX_Extent/gex:description/*/text()", ["20250705_one", "20250706_two"]),
+        ("//mrl:LI_ProcessStep//gml:timePosition/text()", ["2025-07-06T08:00:00+00:00", "2025-07-06T09:00:00+00:00"]),
+    ],
+)
+def test_fact(full: Any, path: str, expected: list[str]) -> None:
+    assert strings(full, path) == expected
+
+
+def test_lineage_has_parameters_inputs_and_versions(full: Any) -> None:
+    first, second = strings(full, "//mrl:processStep//mrl:description/gco:CharacterString/text()")
+
+    for fact in ('"pixel_m": 0.05', "Input files: 2.", "numpy 2.4.6", "fingerprint f1"):
+        assert fact in first
+    assert "Made from ortho f1, reflectance f0." in second
+    assert "Parameters" not in second
+
+
+def test_a_catalogue_reads_it(full: Any) -> None:
+    read = MD_Metadata(full.getroot())
+    about = read.identification[0]
+    box = about.bbox
+
+    assert read.identifier == "meadow-2025"
+    assert about.title == "Long meadow, fractional vegetation cover, July 2025"
+    assert [float(side) for side in (box.minx, box.miny, box.maxx, box.maxy)] == [1.0, 43.0, 1.75, 43.5]
+    assert {words.type: [word.name for word in words.keywords] for words in about.keywords} == {
+        "theme": ["vegetation", "drone", "fvc"],
+        "place": ["Long meadow", "meadow"],
+    }
+    assert (read.contact[0].name, read.contact[0].role) == ("Ada Example", "pointOfContact")
+    assert [link.url for link in read.distribution.online] == ["maps/cover one.tif", "samples.csv"]
+
+
+def test_what_is_lacking_is_missing_by_name(bare: Any) -> None:
+    missing = bare.xpath("//*[@gco:nilReason='missing']", namespaces=NAMESPACES)
+
+    assert [etree.QName(node).localname for node in missing] == ["contact", "title", "abstract"]
+    assert all(len(node) == 0 and not node.text for node in missing)
+    for absent in ("cit:CI_Responsibility", "mco:MD_LegalConstraints", "mdb:distributionInfo", "mdb:resourceLineage"):
+        assert strings(bare, f"//{absent}") == []
+
+
+def test_ids_are_unique(full: Any) -> None:
+    ids = strings(full, "//@gml:id | //@id")
+
+    assert len(ids) == len(set(ids)) > 4

@@ -1,0 +1,168 @@
+"""RO-Crate: the published folder and how each of its products was made, as JSON-LD beside the files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from uav_workflow.publication.record import Record, Step
+
+if TYPE_CHECKING:
+    from rocrate.rocrate import ROCrate
+
+NAME = "ro-crate-metadata.json"
+VERSION = "1.3"
+PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.6"
+
+
+def write_crate(record: Record, out: Path) -> Path:
+    """Write ``ro-crate-metadata.json``; the files are described where they lie, nothing is copied.
+
+    The Process Run Crate profile is claimed only where its requirements and RO-Crate's own are met: a licence, a
+    description, and steps that all know their software.
+
+    Parameters
+    ----------
+    record : Record
+    out : Path
+        Folder, which exists.
+    """
+    from rocrate.rocrate import ROCrate
+
+    crate = ROCrate(version=VERSION)
+    _describe(crate, record)
+    for file in record.files:
+        if file.name != NAME:
+            facts = {"name": file.title, "sha256": file.sha256, "contentSize": str(file.size)}
+            crate.add_file(record.root / file.name, file.name, properties={**facts, "encodingFormat": file.media_type})
+    actions = [_action(crate, step) for step in record.steps]
+    if actions:
+        crate.root_dataset["mentions"] = actions
+    if _is_process_run(record):
+        profile = {"@type": "CreativeWork", "name": "Process Run Crate", "version": PROCESS_RUN.rpartition("/")[2]}
+        crate.root_dataset["conformsTo"] = _entity(crate, PROCESS_RUN, profile)
+    path = out / NAME
+    text = json.dumps(crate.metadata.generate(), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _is_process_run(record: Record) -> bool:
+    said = record.campaign.licence and record.campaign.description
+    return bool(said and record.steps and all(step.packages for step in record.steps))
+
+
+def _describe(crate: ROCrate, record: Record) -> None:
+    campaign, root = record.campaign, crate.root_dataset
+    west, south, east, north = record.bbox
+    box = _entity(crate, "#bbox", {"@type": "GeoShape", "box": f"{south} {west} {north} {east}"})
+    facts: dict[str, Any] = {
+        "identifier": record.identifier,
+        "name": record.title or record.identifier,
+        "alternateName": record.title_zh,
+        "datePublished": record.created.isoformat(),
+        "description": campaign.description,
+        "keywords": list(campaign.keywords),
+        "creditText": campaign.citation,
+        "temporalCoverage": f"{record.start.isoformat()}/{record.end.isoformat()}",
+        "spatialCoverage": _entity(crate, "#place", {"@type": "Place", "name": campaign.place, "geo": box}),
+        "creator": _creators(crate, record),
+        "funding": [
+            _entity(crate, f"#funding-{number}", {"@type": "Grant", "name": name})
+            for number, name in enumerate(campaign.funding, 1)
+        ],
+        "license": _licence(crate, campaign.licence) if campaign.licence else None,
+        "contactPoint": _entity(crate, "#contact", {"@type": "ContactPoint", "name": campaign.contact})
+        if campaign.contact
+        else None,
+    }
+    for name, value in facts.items():
+        if value:
+            root[name] = value
+
+
+def _licence(crate: ROCrate, licence: str) -> Any:
+    address = licence if licence.startswith(("http://", "https://")) else "#licence"
+    return _entity(crate, address, {"@type": "CreativeWork", "name": licence})
+
+
+def _creators(crate: ROCrate, record: Record) -> list[Any]:
+    people = []
+    for number, creator in enumerate(record.campaign.creators, 1):
+        orcid = (creator.orcid or "").rpartition("/")[2]
+        home = None
+        if creator.affiliation:
+            organisation = {"@type": "Organization", "name": creator.affiliation}
+            home = _entity(crate, f"#organisation/{quote(creator.affiliation, safe='')}", organisation)
+        address = f"https://orcid.org/{orcid}" if orcid else f"#creator-{number}"
+        people.append(_entity(crate, address, {"@type": "Person", "name": creator.name, "affiliation": home}))
+    return people
+
+
+def _action(crate: ROCrate, step: Step) -> Any:
+    software = [
+        _entity(
+            crate,
+            f"#software/{quote(name, safe='')}/{quote(version, safe='')}",
+            {"@type": "SoftwareApplication", "name": name, "softwareVersion": version},
+        )
+        for name, version in sorted(step.packages.items())
+    ]
+    inputs = [
+        _entity(
+            crate,
+            f"#input/{sha256}/{quote(name)}",
+            {"@type": "CreativeWork", "name": name, "sha256": sha256},
+        )
+        for name, sha256 in sorted(step.inputs.items())
+    ]
+    upstream = [_product(crate, kind, fingerprint) for kind, fingerprint in sorted(step.upstream.items())]
+    facts = {
+        "@type": "CreateAction",
+        "name": f"{step.kind} of flight {step.flight_id}",
+        "endTime": step.created.isoformat(),
+        "instrument": software,
+        "object": [*inputs, *upstream, *_parameters(crate, step)],
+        "result": _product(crate, step.kind, step.fingerprint),
+    }
+    return _entity(crate, f"#action/{_key(step)}", facts)
+
+
+def _parameters(crate: ROCrate, step: Step) -> list[Any]:
+    return [
+        _entity(
+            crate,
+            f"#parameter/{_key(step)}/{quote(name, safe='')}",
+            # JSON-LD drops null, and reads an object or a list as nodes of the graph: both are said as JSON text.
+            {
+                "@type": "PropertyValue",
+                "name": name,
+                "value": value if isinstance(value, bool | int | float | str) else json.dumps(value, sort_keys=True),
+            },
+        )
+        for name, value in sorted(step.parameters.items())
+    ]
+
+
+def _product(crate: ROCrate, kind: str, fingerprint: str) -> Any:
+    facts = {"@type": "CreativeWork", "name": kind, "identifier": fingerprint}
+    return _entity(crate, f"#product/{quote(kind, safe='')}/{fingerprint}", facts)
+
+
+def _key(step: Step) -> str:
+    return "/".join(quote(part, safe="") for part in (step.flight_id, step.kind, step.fingerprint))
+
+
+def _entity(crate: ROCrate, identifier: str, facts: dict[str, Any]) -> Any:
+    """The entity of this id; made when it is met first, since steps share software, inputs and products."""
+    from rocrate.model import ContextEntity
+
+    if (known := crate.get(identifier)) is not None:
+        return known
+    entity = crate.add(ContextEntity(crate, identifier, properties={"@type": facts["@type"]}))
+    for name, value in facts.items():
+        if name != "@type" and value is not None and value != []:
+            entity[name] = value
+    return entity

@@ -1,0 +1,339 @@
+"""ISO 19115-3 metadata, written element by element: no well-kept Python library writes this encoding."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from uav_workflow.domain.campaign import Creator
+from uav_workflow.publication.record import PublishedFile, PublishedFlight, Record, Step
+
+NAME = "iso19115-3.xml"
+NAMESPACES = {
+    "mdb": "http://standards.iso.org/iso/19115/-3/mdb/2.0",
+    "cit": "http://standards.iso.org/iso/19115/-3/cit/2.0",
+    "gex": "http://standards.iso.org/iso/19115/-3/gex/1.0",
+    "lan": "http://standards.iso.org/iso/19115/-3/lan/1.0",
+    "mcc": "http://standards.iso.org/iso/19115/-3/mcc/1.0",
+    "mco": "http://standards.iso.org/iso/19115/-3/mco/1.0",
+    "mrd": "http://standards.iso.org/iso/19115/-3/mrd/1.0",
+    "mri": "http://standards.iso.org/iso/19115/-3/mri/1.0",
+    "mrl": "http://standards.iso.org/iso/19115/-3/mrl/2.0",
+    "mrs": "http://standards.iso.org/iso/19115/-3/mrs/1.0",
+    "gco": "http://standards.iso.org/iso/19115/-3/gco/1.0",
+    "gml": "http://www.opengis.net/gml/3.2",
+    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
+}
+_CODES = "http://standards.iso.org/iso/19115/resources/Codelists/cat/codelists.xml"
+
+
+def write_iso(record: Record, out: Path) -> Path:
+    """Write the record as ISO 19115-3.
+
+    What the record lacks is left out; where the standard demands an element (contact, title, abstract), it stands
+    empty with the standard's own ``gco:nilReason="missing"``.
+
+    Parameters
+    ----------
+    record : Record
+    out : Path
+        Folder, which exists.
+
+    Returns
+    -------
+    Path
+        ``out/iso19115-3.xml``.
+    """
+    path = out / NAME
+    etree.ElementTree(_metadata(record)).write(path, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return path
+
+
+def _metadata(record: Record) -> Any:
+    # The order of the children is the standard's.
+    chinese = _node("mdb:otherLocale", _locale("zho", "zh")) if record.title_zh or record.campaign.place_zh else None
+    systems = dict.fromkeys(flight.crs for flight in record.flights)
+    return _node(
+        "mdb:MD_Metadata",
+        _node("mdb:metadataIdentifier", _identifier(record.identifier)),
+        _node("mdb:defaultLocale", _locale("eng", "en")),
+        _node(
+            "mdb:metadataScope",
+            _node("mdb:MD_MetadataScope", _code("mdb:resourceScope", "mcc:MD_ScopeCode", "dataset")),
+        ),
+        _contact("mdb:contact", record.campaign.contact),
+        _node("mdb:dateInfo", _date(record.created, "creation")),
+        _node("mdb:metadataStandard", _node("cit:CI_Citation", _text("cit:title", "ISO 19115-3"))),
+        chinese,
+        *(_reference_system(crs) for crs in systems),
+        _node("mdb:identificationInfo", _identification(record)),
+        _distribution(record.files),
+        _lineage(record.steps),
+    )
+
+
+def _identification(record: Record) -> Any:
+    campaign = record.campaign
+    sizes = {cell for flight in record.flights for cell in flight.cells_m}
+    sizes |= {flight.pixel_m for flight in record.flights if flight.pixel_m is not None}
+    citation = _node(
+        "cit:CI_Citation",
+        _text("cit:title", record.title, chinese=record.title_zh),
+        _node("cit:date", _date(record.created, "creation")),
+        _node("cit:identifier", _identifier(record.identifier)),
+        *(_author(creator) for creator in campaign.creators),
+        _text("cit:otherCitationDetails", campaign.citation) if campaign.citation else None,
+    )
+    return _node(
+        "mri:MD_DataIdentification",
+        _node("mri:citation", citation),
+        _text("mri:abstract", campaign.description),
+        *(_text("mri:credit", fund) for fund in campaign.funding),
+        _contact("mri:pointOfContact", campaign.contact) if campaign.contact else None,
+        _code("mri:spatialRepresentationType", "mcc:MD_SpatialRepresentationTypeCode", "grid") if sizes else None,
+        *(_resolution(size) for size in sorted(sizes)),
+        _node("mri:topicCategory", _node("mri:MD_TopicCategoryCode", text="imageryBaseMapsEarthCover")),
+        *_extents(record),
+        *_keywords(record),
+        _licence(campaign.licence) if campaign.licence else None,
+        _node("mri:defaultLocale", _locale("eng", None)),
+    )
+
+
+def _extents(record: Record) -> list[Any]:
+    extents = [_extent(None, record.bbox, record.start, record.end, "period")]
+    if len(record.flights) > 1:
+        extents += [
+            _extent(flight.flight_id, flight.bbox, flight.start, flight.end, f"period-{number}")
+            for number, flight in enumerate(record.flights, 1)
+        ]
+    return extents
+
+
+def _extent(
+    name: str | None, bbox: tuple[float, float, float, float], start: datetime, end: datetime, gml_id: str
+) -> Any:
+    west, south, east, north = bbox
+    sides = {"westBoundLongitude": west, "eastBoundLongitude": east}
+    sides |= {"southBoundLatitude": south, "northBoundLatitude": north}
+    box = _node(
+        "gex:EX_GeographicBoundingBox",
+        *(_node(f"gex:{side}", _node("gco:Decimal", text=f"{value:.8f}")) for side, value in sides.items()),
+    )
+    period = _node(
+        "gml:TimePeriod",
+        _node("gml:beginPosition", text=start.isoformat()),
+        _node("gml:endPosition", text=end.isoformat()),
+        attributes={"gml:id": gml_id},
+    )
+    return _node(
+        "mri:extent",
+        _node(
+            "gex:EX_Extent",
+            _text("gex:description", name) if name else None,
+            _node("gex:geographicElement", box),
+            _node("gex:temporalElement", _node("gex:EX_TemporalExtent", _node("gex:extent", period))),
+        ),
+    )
+
+
+def _keywords(record: Record) -> list[Any]:
+    flights: tuple[PublishedFlight, ...] = record.flights
+    variables = [variable for flight in flights for variable in flight.variables]
+    themes: dict[str, str | None] = dict.fromkeys([*record.campaign.keywords, *variables])
+    places: dict[str, str | None] = dict.fromkeys(flight.site for flight in flights)
+    if record.campaign.place:
+        places = {record.campaign.place: record.campaign.place_zh, **places}
+    return [
+        _node(
+            "mri:descriptiveKeywords",
+            _node(
+                "mri:MD_Keywords",
+                *(_text("mri:keyword", word, chinese=chinese) for word, chinese in words.items()),
+                _code("mri:type", "mri:MD_KeywordTypeCode", kind),
+            ),
+        )
+        for kind, words in (("theme", themes), ("place", places))
+        if words
+    ]
+
+
+def _licence(licence: str) -> Any:
+    return _node(
+        "mri:resourceConstraints",
+        _node(
+            "mco:MD_LegalConstraints",
+            _code("mco:useConstraints", "mco:MD_RestrictionCode", "licence"),
+            _text("mco:otherConstraints", licence),
+        ),
+    )
+
+
+def _resolution(metres: float) -> Any:
+    distance = _node("gco:Distance", text=f"{metres:g}", attributes={"uom": "m"})
+    return _node("mri:spatialResolution", _node("mri:MD_Resolution", _node("mri:distance", distance)))
+
+
+def _reference_system(crs: str) -> Any:
+    authority, _, code = crs.rpartition(":")
+    identifier = _node(
+        "mcc:MD_Identifier",
+        _text("mcc:code", code),
+        _text("mcc:codeSpace", authority) if authority else None,
+    )
+    system = _node("mrs:MD_ReferenceSystem", _node("mrs:referenceSystemIdentifier", identifier))
+    return _node("mdb:referenceSystemInfo", system)
+
+
+def _distribution(files: tuple[PublishedFile, ...]) -> Any | None:
+    if not files:
+        return None
+    links = [
+        _node(
+            "mrd:onLine",
+            _node(
+                "cit:CI_OnlineResource",
+                _text("cit:linkage", file.name),
+                _text("cit:name", file.title),
+                _text("cit:description", f"{file.media_type}, {file.size} bytes, sha256 {file.sha256}"),
+                _code("cit:function", "cit:CI_OnLineFunctionCode", "download"),
+            ),
+        )
+        for file in files
+    ]
+    options = _node("mrd:transferOptions", _node("mrd:MD_DigitalTransferOptions", *links))
+    return _node("mdb:distributionInfo", _node("mrd:MD_Distribution", options))
+
+
+def _lineage(steps: tuple[Step, ...]) -> Any | None:
+    if not steps:
+        return None
+    return _node(
+        "mdb:resourceLineage",
+        _node(
+            "mrl:LI_Lineage",
+            _node("mrl:scope", _node("mcc:MD_Scope", _code("mcc:level", "mcc:MD_ScopeCode", "dataset"))),
+            *(_process_step(step, number) for number, step in enumerate(steps, 1)),
+        ),
+    )
+
+
+def _process_step(step: Step, number: int) -> Any:
+    # Input files are counted, not listed: a flight has thousands; their checksums stand in the RO-Crate.
+    sentences = [
+        f"Flight {step.flight_id}: {step.kind}, fingerprint {step.fingerprint}.",
+        f"Made from {_pairs(step.upstream)}." if step.upstream else "",
+        f"Input files: {len(step.inputs)}." if step.inputs else "",
+        f"Parameters: {json.dumps(dict(step.parameters), sort_keys=True, ensure_ascii=False)}."
+        if step.parameters
+        else "",
+        f"Software: {_pairs(step.packages)}." if step.packages else "",
+    ]
+    moment = _node(
+        "gml:TimeInstant",
+        _node("gml:timePosition", text=step.created.isoformat()),
+        attributes={"gml:id": f"step-{number}"},
+    )
+    return _node(
+        "mrl:processStep",
+        _node(
+            "mrl:LI_ProcessStep",
+            _text("mrl:description", " ".join(sentence for sentence in sentences if sentence)),
+            _node("mrl:stepDateTime", moment),
+        ),
+    )
+
+
+def _pairs(pairs: Any) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(pairs.items()))
+
+
+def _contact(tag: str, contact: str | None) -> Any:
+    if not contact:
+        return _missing(tag)
+    name, address = parseaddr(contact)
+    if "@" not in address:
+        name, address = contact, ""
+    return _node(tag, _responsibility("pointOfContact", _individual(name or None, mail=address)))
+
+
+def _author(creator: Creator) -> Any:
+    party = _individual(creator.name, orcid=creator.orcid)
+    if creator.affiliation:
+        party = _node("cit:CI_Organisation", _text("cit:name", creator.affiliation), _node("cit:individual", party))
+    return _node("cit:citedResponsibleParty", _responsibility("author", party))
+
+
+def _responsibility(role: str, party: Any) -> Any:
+    return _node("cit:CI_Responsibility", _code("cit:role", "cit:CI_RoleCode", role), _node("cit:party", party))
+
+
+def _individual(name: str | None, *, mail: str = "", orcid: str | None = None) -> Any:
+    address = _node("cit:address", _node("cit:CI_Address", _text("cit:electronicMailAddress", mail)))
+    return _node(
+        "cit:CI_Individual",
+        _text("cit:name", name),
+        _node("cit:contactInfo", _node("cit:CI_Contact", address)) if mail else None,
+        _node("cit:partyIdentifier", _identifier(orcid, space="ORCID")) if orcid else None,
+    )
+
+
+def _identifier(code: str, *, space: str | None = None) -> Any:
+    return _node("mcc:MD_Identifier", _text("mcc:code", code), _text("mcc:codeSpace", space) if space else None)
+
+
+def _date(moment: datetime, kind: str) -> Any:
+    date = _node("cit:date", _node("gco:DateTime", text=moment.isoformat()))
+    return _node("cit:CI_Date", date, _code("cit:dateType", "cit:CI_DateTypeCode", kind))
+
+
+def _locale(language: str, name: str | None) -> Any:
+    return _node(
+        "lan:PT_Locale",
+        _code("lan:language", "lan:LanguageCode", language),
+        _code("lan:characterEncoding", "lan:MD_CharacterSetCode", "utf8"),
+        attributes={"id": name} if name else None,
+    )
+
+
+def _text(tag: str, text: str | None, *, chinese: str | None = None) -> Any:
+    """Text, with its Chinese beside it where there is one."""
+    if text is None and chinese is None:
+        return _missing(tag)
+    if chinese is None:
+        return _node(tag, _node("gco:CharacterString", text=text))
+    localised = _node("lan:LocalisedCharacterString", text=chinese, attributes={"locale": "#zh"})
+    return _node(
+        tag,
+        _node("gco:CharacterString", text=text) if text else None,
+        _node("lan:PT_FreeText", _node("lan:textGroup", localised)),
+        attributes={"xsi:type": "lan:PT_FreeText_PropertyType"},
+    )
+
+
+def _code(tag: str, kind: str, value: str) -> Any:
+    codes = {"codeList": f"{_CODES}#{kind.partition(':')[2]}", "codeListValue": value}
+    return _node(tag, _node(kind, text=value, attributes=codes))
+
+
+def _missing(tag: str) -> Any:
+    return _node(tag, attributes={"gco:nilReason": "missing"})
+
+
+def _node(tag: str, *children: Any, text: str | None = None, attributes: dict[str, str] | None = None) -> Any:
+    node = etree.Element(_qualified(tag), nsmap=NAMESPACES)
+    for name, value in (attributes or {}).items():
+        node.set(_qualified(name), value)
+    node.text = text
+    node.extend([child for child in children if child is not None])
+    return node
+
+
+def _qualified(name: str) -> str:
+    prefix, colon, local = name.partition(":")
+    return f"{{{NAMESPACES[prefix]}}}{local}" if colon else name
