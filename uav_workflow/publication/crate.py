@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -38,8 +39,8 @@ def write_crate(record: Record, out: Path) -> Path:
             facts = {"name": file.title, "sha256": file.sha256, "contentSize": str(file.size)}
             crate.add_file(record.root / file.name, file.name, properties={**facts, "encodingFormat": file.media_type})
     actions = [_action(crate, step) for step in record.steps]
-    if actions:
-        crate.root_dataset["mentions"] = actions
+    if mentioned := [*actions, *_software(crate, record.software)]:
+        crate.root_dataset["mentions"] = mentioned
     if _is_process_run(record):
         profile = {"@type": "CreativeWork", "name": "Process Run Crate", "version": PROCESS_RUN.rpartition("/")[2]}
         crate.root_dataset["conformsTo"] = _entity(crate, PROCESS_RUN, profile)
@@ -102,14 +103,6 @@ def _creators(crate: ROCrate, record: Record) -> list[Any]:
 
 
 def _action(crate: ROCrate, step: Step) -> Any:
-    software = [
-        _entity(
-            crate,
-            f"#software/{quote(name, safe='')}/{quote(version, safe='')}",
-            {"@type": "SoftwareApplication", "name": name, "softwareVersion": version},
-        )
-        for name, version in sorted(step.packages.items())
-    ]
     inputs = [
         _entity(
             crate,
@@ -123,11 +116,22 @@ def _action(crate: ROCrate, step: Step) -> Any:
         "@type": "CreateAction",
         "name": f"{step.kind} of flight {step.flight_id}",
         "endTime": step.created.isoformat(),
-        "instrument": software,
+        "instrument": _software(crate, step.packages),
         "object": [*inputs, *upstream, *_parameters(crate, step)],
         "result": _product(crate, step.kind, step.fingerprint),
     }
     return _entity(crate, f"#action/{_key(step)}", facts)
+
+
+def _software(crate: ROCrate, packages: Mapping[str, str]) -> list[Any]:
+    return [
+        _entity(
+            crate,
+            f"#software/{quote(name, safe='')}/{quote(version, safe='')}",
+            {"@type": "SoftwareApplication", "name": name, "softwareVersion": version},
+        )
+        for name, version in sorted(packages.items())
+    ]
 
 
 def _parameters(crate: ROCrate, step: Step) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parseaddr
 from pathlib import Path
@@ -249,7 +250,7 @@ def _process_step(step: Step, number: int) -> Any:
     )
 
 
-def _pairs(pairs: Any) -> str:
+def _pairs(pairs: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(pairs.items()))
 
 

@@ -57,9 +57,22 @@ def test_files(tmp_path: Path) -> None:
     }
 
 
+def _actions(entities: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    mentioned = (entities[one["@id"]] for one in entities["./"]["mentions"])
+    return [entity for entity in mentioned if entity["@type"] == "CreateAction"]
+
+
+def test_software_that_published_is_mentioned(tmp_path: Path) -> None:
+    entities = graph(records.full(tmp_path), tmp_path)
+    software = entities["#software/uav-workflow/0.1.0"]
+
+    assert {"@id": software["@id"]} in entities["./"]["mentions"]
+    assert (software["@type"], software["softwareVersion"]) == ("SoftwareApplication", "0.1.0")
+
+
 def test_steps_hang_together(tmp_path: Path) -> None:
     entities = graph(records.full(tmp_path), tmp_path)
-    first, second = (entities[one["@id"]] for one in entities["./"]["mentions"])
+    first, second = _actions(entities)
 
     assert first["result"] in second["object"]
     assert first["instrument"][0] in second["instrument"]
