@@ -48,6 +48,7 @@ def _register() -> None:
         demo,
         node,
         plots,
+        publish,
         run,
         sensors,
         series,
@@ -59,7 +60,8 @@ def _register() -> None:
     )
     from uav_workflow.cli.biomass import biomass
 
-    for module in (check, run, demo, simulate, submit, watch, status, plots, series, node, sensors, calibrate, upscale):
+    first = (check, run, demo, simulate, submit, watch, status)
+    for module in (*first, plots, series, node, sensors, calibrate, upscale, publish):
         name = module.__name__.rpartition(".")[2]
         app.command(name)(getattr(module, name))
     app.add_typer(biomass, name="biomass")

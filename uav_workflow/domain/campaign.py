@@ -15,6 +15,24 @@ class Creator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A failed check that somebody answers for.
+
+    Attributes
+    ----------
+    check : str
+        The check's name, as the quality form has it.
+    flight : str or None
+        Flight id; every flight when None.
+    """
+
+    check: str
+    by: str
+    reason: str
+    flight: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
     """What campaign.yaml says; everything optional."""
 
@@ -29,3 +47,5 @@ class Campaign:
     licence: str | None = None
     keywords: tuple[str, ...] = ()
     citation: str | None = None
+    publisher: str | None = None
+    waivers: tuple[Waiver, ...] = ()

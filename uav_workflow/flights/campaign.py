@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from uav_workflow.domain.campaign import Campaign, Creator
+from uav_workflow.domain.campaign import Campaign, Creator, Waiver
 from uav_workflow.findings import Finding, error, info, warning
 from uav_workflow.flights.text import read_text
 
@@ -18,6 +18,14 @@ class _Person(BaseModel):
     name: str
     orcid: str | None = None
     affiliation: str | None = None
+
+
+class _Waiver(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, str_min_length=1)
+    check: str
+    by: str
+    reason: str
+    flight: str | None = None
 
 
 class _CampaignFile(BaseModel):
@@ -33,6 +41,8 @@ class _CampaignFile(BaseModel):
     licence: str | None = None
     keywords: list[str] = []
     citation: str | None = None
+    publisher: str | None = None
+    waivers: list[_Waiver] = []
 
     @field_validator("funding", "keywords", mode="before")
     @classmethod
@@ -70,9 +80,17 @@ def read_campaign(path: Path, where: str) -> tuple[Campaign | None, list[Finding
         for person in entry.creators
         if person.orcid and not orcid_is_valid(person.orcid)
     ]
-    values = entry.model_dump(exclude={"creators", "funding", "keywords"})
-    people = tuple(Creator(**person.model_dump()) for person in entry.creators)
-    return Campaign(**values, creators=people, funding=tuple(entry.funding), keywords=tuple(entry.keywords)), findings
+    return _campaign(entry), findings
+
+
+def _campaign(entry: _CampaignFile) -> Campaign:
+    return Campaign(
+        **entry.model_dump(exclude={"creators", "funding", "keywords", "waivers"}),
+        creators=tuple(Creator(**person.model_dump()) for person in entry.creators),
+        funding=tuple(entry.funding),
+        keywords=tuple(entry.keywords),
+        waivers=tuple(Waiver(**waiver.model_dump()) for waiver in entry.waivers),
+    )
 
 
 def orcid_is_valid(orcid: str) -> bool:

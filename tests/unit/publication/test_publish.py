@@ -1,0 +1,168 @@
+"""A workspace with one finished flight, published."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uav_workflow.errors import FlightDataError, UsageError
+from uav_workflow.publication.publish import publish
+
+FLIGHT = "20260701-0123456789"
+CAMPAIGN = """\
+place: {en: Long meadow, zh: 长草甸}
+description: Cover of a meadow.
+creators: [{name: Ada Example, orcid: 0000-0002-1825-0097}]
+licence: CC-BY-4.0
+waivers:
+  - {check: plots with every value, by: Ada Example, reason: the last two lay under snow}
+"""
+
+
+def write(path: Path, document: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def product(workspace: Path, kind: str, facts: dict[str, Any]) -> Path:
+    folder = workspace / "products" / FLIGHT / f"{kind}-aa"
+    write(
+        folder / "manifest.json",
+        {
+            "kind": kind,
+            "fingerprint": "aa",
+            "created_utc": "2026-07-02T08:00:00+00:00",
+            "inputs": [{"role": "plots", "sha256": "1" * 64}, {"role": "plots", "sha256": "2" * 64}],
+            "upstream": {},
+            "parameters": {},
+            "packages": {"numpy": "2"},
+            "facts": facts,
+            "files": {},
+        },
+    )
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    root = tmp_path / "ws"
+    record: dict[str, Any] = dict.fromkeys(("allometry", "gsd_m", "campaign_file")) | {
+        "flight_id": FLIGHT,
+        "folder": "meadow",
+        "site": "meadow",
+        "campaign": "summer",
+        "captured": None,
+    }
+    record |= {"sensor": "dji_rgb", "sensor_kind": "rgb", "captures": 24, "plots": 2, "observations": 2, "harvests": 0}
+    write(root / "flights" / f"{FLIGHT}.json", record | {"inputs": {}, "findings": []})
+    gates = [
+        {"name": "photos placed", "value": 1.0, "threshold": 0.8, "verdict": "pass"},
+        {"name": "plots with every value", "value": 0.5, "threshold": 0.9, "verdict": "fail"},
+        {"name": "check points, vertical RMSE", "value": None, "threshold": 6.0, "verdict": "fail"},
+    ]
+    product(root, "report", {"gates": gates})
+    grid = {"crs": "EPSG:32647", "pixel_m": 10.0}
+    handover = product(root, "handover", {"10m": {"grid": grid, "fvc_green": {"cells": 9}}})
+    times = ["2026-07-01T05:00:00Z", "2026-07-01T05:10:00Z"]
+    extent = {"spatial": {"bbox": [[101.0, 37.0, 101.1, 37.1]]}, "temporal": {"interval": [times]}}
+    write(handover / "collection.json", {"extent": extent, "license": "CC-BY-4.0"})
+    (handover / "samples.csv").write_text("cell_id,value\n1,0.5\n")
+    match = product(root, "match", {})
+    (match / "match.csv").write_text(
+        "variable,method,level,unit,n_sites,n,r2,rmse,bias\nfvc_green,otsu,own,1,1,12,0.9,0.05,0.01\n"
+        "fvc_green,otsu,parent,1,1,3,0.9,0.05,0.01\n"
+    )
+    write(
+        root / "products" / FLIGHT / "latest.json",
+        {kind: f"{kind}-aa" for kind in ("report", "handover", "match")},
+    )
+    return root
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Path:
+    path = tmp_path / "campaign.yaml"
+    path.write_text(CAMPAIGN, encoding="utf-8")
+    return path
+
+
+def test_everything_a_data_centre_asks_for_is_written(workspace: Path, campaign: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    record, findings = publish("20260701", workspace, out, campaign=campaign)
+
+    assert {path.name for path in out.iterdir()} == {
+        "data", "datacite.json", "index.html", "index_zh.html", "iso19115-3.xml", "quality_form.html",
+        "quality_form.md", "ro-crate-metadata.json",
+    }  # fmt: skip
+    assert (out / "data" / FLIGHT / "samples.csv").is_file()
+    assert record.title == "Long meadow: green vegetation cover from drone imagery, 2026-07-01"
+    assert record.title_zh == "长草甸绿色植被覆盖度无人机观测数据集（2026-07-01）"
+    cited = json.loads((out / "datacite.json").read_text(encoding="utf-8"))
+    assert cited["creators"][0]["nameIdentifiers"][0]["nameIdentifier"] == "https://orcid.org/0000-0002-1825-0097"
+    assert cited["geoLocations"][0]["geoLocationBox"]["eastBoundLongitude"] == 101.1
+    assert [row.n for row in record.validations] == [12]
+    assert list(record.steps[0].inputs) == ["plots", "plots 2"]
+    assert "长草甸" in (out / "index_zh.html").read_text(encoding="utf-8")
+    assert not [finding for finding in findings if finding.level != "info"]
+
+
+def test_a_failed_check_is_waived_by_name_and_one_not_made_is_not(
+    workspace: Path, campaign: Path, tmp_path: Path
+) -> None:
+    record, _ = publish(FLIGHT, workspace, tmp_path / "out", campaign=campaign)
+    verdicts = {check.name: (check.verdict.value, check.waived_by) for check in record.checks}
+    assert verdicts == {
+        "photos placed": ("passed", None),
+        "plots with every value": ("waived", "Ada Example"),
+        "check points, vertical RMSE": ("not made", None),
+    }
+
+
+def test_what_nobody_said_is_listed_and_not_invented(workspace: Path, tmp_path: Path) -> None:
+    record, findings = publish("summer", workspace, tmp_path / "out")
+    missing = {gap.field for gap in record.missing}
+    assert missing >= {"place", "place_zh", "creators", "contact", "licence", "publisher"}
+    assert {finding.where for finding in findings if finding.code == "publication-field-missing"} == missing
+    assert record.title is None
+    cited = json.loads((tmp_path / "out" / "datacite.json").read_text(encoding="utf-8"))
+    assert not {"creators", "titles", "publisher", "publicationYear", "rightsList"} & set(cited)
+
+
+def test_a_waiver_of_nothing_and_a_licence_the_catalog_does_not_state_are_said(
+    workspace: Path, campaign: Path, tmp_path: Path
+) -> None:
+    campaign.write_text(CAMPAIGN.replace("CC-BY-4.0", "CC0-1.0").replace("every value", "any value"), encoding="utf-8")
+    _, findings = publish(FLIGHT, workspace, tmp_path / "out", campaign=campaign)
+    assert {finding.code for finding in findings if finding.level == "warning"} == {
+        "waiver-unused",
+        "handover-licence-differs",
+    }
+
+
+def test_a_waiver_that_nobody_answers_for_is_refused(workspace: Path, campaign: Path, tmp_path: Path) -> None:
+    campaign.write_text(CAMPAIGN.replace("by: Ada Example, ", ""), encoding="utf-8")
+    with pytest.raises(FlightDataError, match="nothing was published"):
+        publish(FLIGHT, workspace, tmp_path / "out", campaign=campaign)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone_and_an_older_publication_replaced(
+    workspace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    with pytest.raises(UsageError, match="no publication"):
+        publish(FLIGHT, workspace, tmp_path / "photos")
+    publish(FLIGHT, workspace, tmp_path / "out")
+    (tmp_path / "out" / "stale").touch()
+    publish(FLIGHT, workspace, tmp_path / "out")
+    assert not (tmp_path / "out" / "stale").exists()
+
+
+@pytest.mark.parametrize("name", ["winter", "2025"])
+def test_an_unknown_name_says_which_there_are(workspace: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"{FLIGHT}.*summer"):
+        publish(name, workspace, tmp_path / "out")

@@ -1,0 +1,119 @@
+"""A folder that a data centre can take: the hand-overs as they are, and everything that describes them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from uav_workflow.domain.campaign import Campaign
+from uav_workflow.errors import FlightDataError, UsageError
+from uav_workflow.findings import Finding, has_errors, info, warning
+from uav_workflow.flights.campaign import read_campaign
+from uav_workflow.publication.crate import write_crate
+from uav_workflow.publication.datacite import NAME as DATACITE
+from uav_workflow.publication.datacite import write_datacite
+from uav_workflow.publication.iso import write_iso
+from uav_workflow.publication.page import write_pages
+from uav_workflow.publication.quality_form import write_quality_form
+from uav_workflow.publication.reading import chosen_flights, handed_over, read_record
+from uav_workflow.publication.record import Record
+from uav_workflow.submission.registry import FlightRecord
+
+DATA = "data"
+WRITERS = (write_datacite, write_iso, write_quality_form, write_pages, write_crate)
+"""The crate last: it may name what the others wrote."""
+
+
+def publish(name: str, workspace: Path, out: Path, *, campaign: Path | None = None) -> tuple[Record, list[Finding]]:
+    """Publish a flight or a campaign of a workspace into a folder.
+
+    Parameters
+    ----------
+    name : str
+        Flight id or its beginning, or the campaign that flight.yaml names.
+    out : Path
+        A new folder, or one that an earlier publication wrote and that this one replaces.
+    campaign : Path, optional
+        campaign.yaml; the one the flights were run with when absent.
+
+    Raises
+    ------
+    UsageError
+        No such flight or campaign, no hand-over, or something else lies in ``out``.
+    FlightDataError
+        campaign.yaml can't be read.
+    """
+    flights = chosen_flights(workspace, name)
+    products = handed_over(workspace, flights)
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / DATACITE).is_file())):
+        raise UsageError(f"{out} holds something that is no publication; name a new folder")
+    said, findings = _campaign(flights, campaign)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
+        draft = Path(scratch) / "draft"
+        for flight_id, made in products.items():
+            shutil.copytree(made["handover"].path, draft / DATA / flight_id)
+        record = read_record(name, flights, products, said, draft)
+        for write in WRITERS:
+            write(record, draft)
+        if out.exists():
+            out.rename(Path(scratch) / "old")
+        draft.rename(out)
+    findings += [*_unused_waivers(record), *_other_licences(record, out)]
+    findings += [info("publication-field-missing", gap.field, "is not filled in", gap.where) for gap in record.missing]
+    return record, findings
+
+
+def _campaign(flights: Sequence[FlightRecord], named: Path | None) -> tuple[Campaign, list[Finding]]:
+    files = {named} if named else {Path(flight.campaign_file) for flight in flights if flight.campaign_file}
+    if len(files) > 1:
+        raise UsageError(
+            f"the flights were run with {len(files)} campaign files ({_listed(files)}); choose by --campaign"
+        )
+    if not files:
+        return Campaign(), []
+    path = files.pop()
+    if not path.is_file():
+        raise UsageError(f"{path} is not there; name the campaign's file by --campaign")
+    campaign, findings = read_campaign(path, path.name)
+    if campaign is None or has_errors(findings):
+        raise FlightDataError(f"{path}: can't be read; nothing was published", findings)
+    return campaign, findings
+
+
+def _listed(paths: set[Path]) -> str:
+    return ", ".join(sorted(map(str, paths)))
+
+
+def _unused_waivers(record: Record) -> list[Finding]:
+    """Waivers that meet no failed check: a typing error there would leave the check failed without a word."""
+    used = {(check.name, check.reason) for check in record.checks if check.waived_by}
+    return [
+        warning(
+            "waiver-unused",
+            "campaign.yaml",
+            f"the waiver of `{waiver.check}` by {waiver.by} meets no failed check",
+            "copy the check's name from the quality form, or take the waiver out",
+        )
+        for waiver in record.campaign.waivers
+        if (waiver.check, waiver.reason) not in used
+    ]
+
+
+def _other_licences(record: Record, out: Path) -> list[Finding]:
+    """Hand-overs whose catalog does not say the licence that is published: they were made before it was known."""
+    licence = record.campaign.licence
+    if not licence:
+        return []
+    return [
+        warning(
+            "handover-licence-differs",
+            f"{DATA}/{flight.flight_id}/collection.json",
+            f"the catalog does not state the licence {licence} of this publication",
+            "`uav run` the flight again with this campaign.yaml (photogrammetry is not repeated), then publish",
+        )
+        for flight in record.flights
+        if licence not in (out / DATA / flight.flight_id / "collection.json").read_text(encoding="utf-8")
+    ]

@@ -1,0 +1,189 @@
+"""A record from what runs left in a workspace: manifests, hand-overs, matches, gates."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from uav_workflow.domain.campaign import Campaign
+from uav_workflow.domain.product import Product
+from uav_workflow.errors import UsageError
+from uav_workflow.publication.missing import missing_fields
+from uav_workflow.publication.record import Check, PublishedFile, PublishedFlight, Record, Step, Validation, Verdict
+from uav_workflow.publication.titles import titles
+from uav_workflow.store import Store, sha256_of
+from uav_workflow.submission.registry import FlightRecord, Registry
+
+STATISTICS = ("r2", "rmse", "rrmse_percent", "bias", "ccc", "pi90_coverage")
+"""Columns of match.csv that the quality form prints."""
+_MEDIA = {
+    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
+    ".parquet": "application/vnd.apache.parquet",
+}
+
+
+def chosen_flights(workspace: Path, name: str) -> list[FlightRecord]:
+    """Flights of a workspace by flight id (or its beginning), else by the campaign that flight.yaml names.
+
+    Raises
+    ------
+    UsageError
+        Nothing, or more than one flight, answers to the name.
+    """
+    known = list(Registry(workspace))
+    flights = [record for record in known if record.flight_id.startswith(name)]
+    if len(flights) == 1:
+        return flights
+    if len(flights) > 1:
+        raise UsageError(
+            f"{name}: {len(flights)} flights begin so ({', '.join(r.flight_id for r in flights)}); say more"
+        )
+    if members := [record for record in known if record.campaign == name]:
+        return members
+    campaigns = sorted({record.campaign for record in known if record.campaign})
+    raise UsageError(
+        f"{name}: no flight and no campaign of {workspace}; "
+        f"flights: {', '.join(record.flight_id for record in known) or 'none'}; "
+        f"campaigns: {', '.join(campaigns) or 'none'}"
+    )
+
+
+def handed_over(workspace: Path, flights: Sequence[FlightRecord]) -> Mapping[str, Mapping[str, Product]]:
+    """Current products of every flight, each with a hand-over.
+
+    Raises
+    ------
+    UsageError
+        A flight has none.
+    """
+    store = Store(workspace)
+    products = {record.flight_id: store.latest(record.flight_id) for record in flights}
+    for flight_id, made in products.items():
+        if "handover" not in made or made["handover"].not_made is not None:
+            raise UsageError(
+                f"flight {flight_id} has no hand-over in {workspace}; `uav run` its folder to the end first"
+            )
+    return products
+
+
+def read_record(
+    name: str,
+    flights: Sequence[FlightRecord],
+    products: Mapping[str, Mapping[str, Product]],
+    campaign: Campaign,
+    root: Path,
+) -> Record:
+    """Record of flights whose hand-overs already lie below ``root / "data" / flight id``."""
+    published = tuple(_flight(flight, products[flight.flight_id]) for flight in flights)
+    title, title_zh = titles(campaign, published)
+    checks = [check for flight in flights for check in _checks(flight.flight_id, products[flight.flight_id])]
+    return Record(
+        identifier=flights[0].flight_id if len(flights) == 1 else "-".join(name.lower().split()),
+        title=title,
+        title_zh=title_zh,
+        campaign=campaign,
+        created=datetime.now(UTC).replace(microsecond=0),
+        root=root,
+        flights=published,
+        files=tuple(_file(path, root) for path in sorted(root.rglob("*")) if path.is_file()),
+        steps=tuple(step for flight in flights for step in _steps(flight.flight_id, products[flight.flight_id])),
+        checks=tuple(_waived(check, campaign) for check in checks),
+        validations=tuple(row for made in products.values() for row in _validations(made)),
+        missing=tuple(missing_fields(campaign)),
+        software={"uav-workflow": version("uav-workflow")},
+    )
+
+
+def _flight(flight: FlightRecord, made: Mapping[str, Product]) -> PublishedFlight:
+    handover = made["handover"]
+    collection = json.loads(handover.file("collection.json").read_text(encoding="utf-8"))
+    west, south, east, north = collection["extent"]["spatial"]["bbox"][0]
+    start, end = collection["extent"]["temporal"]["interval"][0]
+    grids: list[Any] = [fact for fact in handover.facts.values() if isinstance(fact, dict) and "grid" in fact]
+    first: dict[str, Any] = grids[0]["grid"] if grids else {}
+    return PublishedFlight(
+        flight_id=flight.flight_id,
+        site=flight.site,
+        start=datetime.fromisoformat(start),
+        end=datetime.fromisoformat(end),
+        bbox=(west, south, east, north),
+        crs=str(first.get("crs", "EPSG:4326")),
+        cells_m=tuple(sorted({float(fact["grid"]["pixel_m"]) for fact in grids})),
+        sensor=flight.sensor,
+        photos=flight.captures,
+        pixel_m=flight.gsd_m,
+        variables=tuple(dict.fromkeys(key for fact in grids for key, cells in fact.items() if "cells" in cells)),
+    )
+
+
+def _file(path: Path, root: Path) -> PublishedFile:
+    name = path.relative_to(root).as_posix()
+    media = _MEDIA.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return PublishedFile(name=name, title=path.name, media_type=media, size=path.stat().st_size, sha256=sha256_of(path))
+
+
+def _steps(flight_id: str, made: Mapping[str, Product]) -> Iterator[Step]:
+    for kind, product in made.items():
+        manifest: Any = product.manifest
+        names: dict[str, str] = {}
+        for row in manifest.get("inputs", ()):
+            count = sum(name.partition(" ")[0] == row["role"] for name in names)
+            names[row["role"] if count == 0 else f"{row['role']} {count + 1}"] = row["sha256"]
+        yield Step(
+            flight_id=flight_id,
+            kind=kind,
+            fingerprint=product.fingerprint,
+            created=datetime.fromisoformat(manifest["created_utc"]),
+            parameters=manifest.get("parameters", {}),
+            inputs=names,
+            upstream=manifest.get("upstream", {}),
+            packages=manifest.get("packages", {}),
+        )
+
+
+def _checks(flight_id: str, made: Mapping[str, Product]) -> Iterator[Check]:
+    """Gates of every product; one without a value was not made, one that only warned has failed."""
+    for kind, product in made.items():
+        gates: Any = product.facts.get("gates")
+        for gate in gates if isinstance(gates, list) else ():
+            value, bound = gate.get("value"), gate.get("threshold")
+            verdict = Verdict.PASSED if gate["verdict"] == "pass" else Verdict.FAILED
+            yield Check(
+                flight_id=flight_id,
+                group=kind,
+                name=f"{gate['name']} ({gate['where']})" if gate.get("where") else gate["name"],
+                value="" if value is None else f"{value:.4g}",
+                bound="" if bound is None else f"{bound:.4g}",
+                verdict=Verdict.NOT_MADE if value is None else verdict,
+            )
+
+
+def _waived(check: Check, campaign: Campaign) -> Check:
+    for waiver in campaign.waivers:
+        if check.verdict is Verdict.FAILED and waiver.check == check.name and waiver.flight in (None, check.flight_id):
+            return replace(check, verdict=Verdict.WAIVED, waived_by=waiver.by, reason=waiver.reason)
+    return check
+
+
+def _validations(made: Mapping[str, Product]) -> Iterator[Validation]:
+    """Rows of match.csv that compare a plot with its own ground value."""
+    import pandas as pd
+
+    if "match" not in made or not (path := made["match"].file("match.csv")).is_file():
+        return
+    for row in pd.read_csv(path).query("level == 'own'").to_dict("records"):
+        figures = {name: float(row[name]) for name in STATISTICS if name in row and pd.notna(row[name])}
+        yield Validation(
+            variable=str(row["variable"]),
+            unit=str(row["unit"]),
+            method=str(row["method"]),
+            n=int(row["n"]),
+            sites=int(row["n_sites"]),
+            figures=figures,
+        )

@@ -1,0 +1,115 @@
+"""Title and abstract of a data set: place, theme and time, from the facts alone, in English and Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from uav_workflow.domain.campaign import Campaign
+from uav_workflow.publication.record import PublishedFlight, Record, Validation
+
+THEMES = {
+    "fvc_green": ("green vegetation cover", "绿色植被覆盖度"),
+    "fvc_total": ("total vegetation cover", "植被总覆盖度"),
+    "agb_dry": ("above-ground biomass", "地上生物量"),
+    "height_mean": ("canopy height", "植被冠层高度"),
+}
+
+
+def titles(campaign: Campaign, flights: Sequence[PublishedFlight]) -> tuple[str | None, str | None]:
+    """English and Chinese title; the campaign's own, else place + theme + time; None where the place is not known."""
+    english = campaign.title
+    if not english and campaign.place:
+        english = f"{campaign.place}: {_joined(_themes(flights, 0), ' and ')} from drone imagery, {period(flights)}"
+    chinese = campaign.title_zh
+    if not chinese and campaign.place_zh:
+        chinese = f"{campaign.place_zh}{_joined(_themes(flights, 1), '和', '、')}无人机观测数据集（{period(flights)}）"
+    return english, chinese
+
+
+def period(flights: Sequence[PublishedFlight]) -> str:
+    """Days of the first and the last flight, ISO 8601."""
+    first = min(flight.start for flight in flights).date().isoformat()
+    last = max(flight.end for flight in flights).date().isoformat()
+    return first if first == last else f"{first}/{last}"
+
+
+def abstracts(record: Record) -> tuple[str, str]:
+    """English and Chinese abstract: what, where, when, how, how well."""
+    own = record.campaign.description
+    return " ".join(filter(None, [own, *_english(record)])), "".join(_chinese(record))
+
+
+def _english(record: Record) -> Iterator[str]:
+    flights, facts = record.flights, _Facts.of(record)
+    what = _joined(_themes(flights, 0), " and ").capitalize() or "Ground plots"
+    count = "one drone flight" if len(flights) == 1 else f"{len(flights)} drone flights"
+    how = "".join(
+        [f" by {', '.join(facts.sensors)}" if facts.sensors else "", facts.pixel and f", {facts.pixel} cm a pixel"]
+    )
+    yield f"{what} from {count} on {period(flights)}: {facts.captures} captures{how}."
+    if facts.cells:
+        yield f"Maps are weighted means in satellite cells of {' and '.join(facts.cells)} m with their uncertainty."
+    for row in _compared(record):
+        rmse = f"RMSE {row.figures['rmse']:.3g}{_unit(row)}"
+        yield f"{row.variable} against {row.n} ground values of {_counted(row.sites, 'site')}: {rmse}."
+
+
+def _chinese(record: Record) -> Iterator[str]:
+    flights, facts = record.flights, _Facts.of(record)
+    how = "".join(
+        [
+            f"，传感器：{'、'.join(facts.sensors)}" if facts.sensors else "",
+            facts.pixel and f"，地面分辨率{facts.pixel}厘米",
+        ]
+    )
+    what = _joined(_themes(flights, 1), "和", "、") or "地面样方数据"
+    source = f"{period(flights)}的{len(flights)}个无人机架次（共{facts.captures}次曝光{how}）"
+    yield f"本数据集由{source}生成，内容为{what}。"
+    if facts.cells:
+        yield f"栅格产品按{'、'.join(facts.cells)}米卫星像元加权平均，并附不确定性。"
+    for row in _compared(record):
+        rmse = f"{row.figures['rmse']:.3g}{_unit(row)}"
+        yield f"{row.variable}与{row.sites}个样地的{row.n}组地面实测值比较，均方根误差为{rmse}。"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What both languages say of all flights, as text."""
+
+    captures: int
+    sensors: tuple[str, ...]
+    cells: tuple[str, ...]
+    pixel: str
+
+    @classmethod
+    def of(cls, record: Record) -> _Facts:
+        flights = record.flights
+        pixels = [flight.pixel_m for flight in flights if flight.pixel_m]
+        return cls(
+            captures=sum(flight.photos or 0 for flight in flights),
+            sensors=tuple(sorted({flight.sensor for flight in flights if flight.sensor})),
+            cells=tuple(f"{cell:g}" for cell in sorted({cell for flight in flights for cell in flight.cells_m})),
+            pixel=f"{100 * min(pixels):.1f}" if pixels else "",
+        )
+
+
+def _compared(record: Record) -> list[Validation]:
+    return [row for row in record.validations if "rmse" in row.figures]
+
+
+def _unit(row: Validation) -> str:
+    return "" if row.unit == "1" else f" {row.unit}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _themes(flights: Sequence[PublishedFlight], language: int) -> list[str]:
+    found = dict.fromkeys(name for flight in flights for name in flight.variables)
+    return [THEMES[name][language] if name in THEMES else name for name in found]
+
+
+def _joined(words: Sequence[str], last: str, comma: str = ", ") -> str:
+    return last.join(filter(None, [comma.join(words[:-1]), *words[-1:]]))
