@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from structure_scene import flight_centres, look_down, relief
 
 from uav_workflow.domain.flight import Attitude, Band, BandImage, Capture
 from uav_workflow.engine.block import Block
 from uav_workflow.engine.collinearity import project
 
+FloatArray = NDArray[np.float64]
 LENS = np.array([800.0, 405, 292, -0.08, 0.05, -0.01, 0.001, -0.0007])
 WIDTH, HEIGHT = 800, 600
 
@@ -21,6 +23,13 @@ def block_of(seed: int, noise_px: float, spread_m: float = 40.0) -> Block:
     rotations = np.array([look_down(np.pi * ((i // 5) % 2), *random.normal(0, 0.05, 2)) for i in range(len(centres))])
     ground = random.uniform(-spread_m, spread_m, (900, 2))
     points = np.column_stack([ground, relief(ground[:, 0], ground[:, 1])])
+    return seen(centres, rotations, points, random, noise_px)
+
+
+def seen(
+    centres: FloatArray, rotations: FloatArray, points: FloatArray, random: np.random.Generator, noise_px: float
+) -> Block:
+    """The block of these photos and points: each point where a photo shows it, with noise, if three or more do."""
     images, names = np.divmod(np.arange(len(centres) * len(points)), len(points))
     everything = Block(
         names=[f"{i}.jpg" for i in range(len(centres))],
@@ -36,8 +45,8 @@ def block_of(seed: int, noise_px: float, spread_m: float = 40.0) -> Block:
     )
     pixels, depth = project(everything)
     everything.obs_xy = pixels + random.normal(0, noise_px, pixels.shape)
-    seen = (depth > 0) & ((pixels > 0) & (pixels < (WIDTH, HEIGHT))).all(axis=1)
-    return everything.with_observations(seen, min_length=3)
+    shown = (depth > 0) & ((pixels > 0) & (pixels < (WIDTH, HEIGHT))).all(axis=1)
+    return everything.with_observations(shown, min_length=3)
 
 
 def capture(attitude: Attitude | None, focal_px: float) -> Capture:

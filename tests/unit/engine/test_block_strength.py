@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.spatial.transform import Rotation
-from structure_block import HEIGHT, LENS, WIDTH, capture
+from structure_block import LENS, capture, seen
 from structure_scene import flight_centres, look_down
 
 from uav_workflow.engine.block import Block
 from uav_workflow.engine.block_strength import ground_sigma_m, strength_findings
-from uav_workflow.engine.collinearity import project
 from uav_workflow.engine.priors import PositionPriors
 from uav_workflow.engine.self_calibration import Calibration, CalibrationSettings, self_calibrate
 
@@ -27,22 +26,7 @@ def flat_block(seed: int, tilted: int = 0) -> Block:
         rotations.append(turn @ look_down(np.pi / 2 * (1 if i % 2 else -1)))
     ground = random.uniform(-40, 40, (2500, 2))
     points = np.column_stack([ground, np.zeros(len(ground))])
-    images, names = np.divmod(np.arange(len(centres) * len(points)), len(points))
-    block = Block(
-        names=[f"{i}.jpg" for i in range(len(centres))],
-        camera_of=np.zeros(len(centres), np.int64),
-        intrinsics=LENS[None].copy(),
-        rotations=np.array(rotations),
-        centres=centres,
-        points=points,
-        obs_image=images,
-        obs_point=names,
-        obs_xy=np.zeros((len(images), 2)),
-        obs_sigma=np.ones(len(images)),
-    )
-    pixels, depth = project(block)
-    block.obs_xy = pixels + random.normal(0, NOISE_PX, pixels.shape)
-    return block.with_observations((depth > 0) & ((pixels > 0) & (pixels < (WIDTH, HEIGHT))).all(axis=1), min_length=3)
+    return seen(centres, np.array(rotations), points, random, NOISE_PX)
 
 
 def adjusted(block: Block, sigma_m: float, seed: int = 0) -> tuple[Calibration, PositionPriors]:
