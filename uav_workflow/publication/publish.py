@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ from uav_workflow.errors import FlightDataError, UsageError
 from uav_workflow.findings import Finding, has_errors, info, warning
 from uav_workflow.flights.campaign import read_campaign
 from uav_workflow.publication.crate import write_crate
-from uav_workflow.publication.datacite import NAME as DATACITE
 from uav_workflow.publication.datacite import write_datacite
+from uav_workflow.publication.folder import put_in_place, strange_file, write_checksums
 from uav_workflow.publication.iso import write_iso
 from uav_workflow.publication.page import write_pages
 from uav_workflow.publication.quality_form import write_quality_form
@@ -22,8 +23,8 @@ from uav_workflow.publication.record import Record
 from uav_workflow.submission.registry import FlightRecord
 
 DATA = "data"
-WRITERS = (write_datacite, write_iso, write_quality_form, write_pages, write_crate)
-"""The crate last: it may name what the others wrote."""
+WRITERS = (write_datacite, write_iso, write_quality_form, write_pages, write_crate, write_checksums)
+"""The crate may name what those before it wrote; the checksums are of everything."""
 
 
 def publish(name: str, workspace: Path, out: Path, *, campaign: Path | None = None) -> tuple[Record, list[Finding]]:
@@ -34,7 +35,8 @@ def publish(name: str, workspace: Path, out: Path, *, campaign: Path | None = No
     name : str
         Flight id or its beginning, or the campaign that flight.yaml names.
     out : Path
-        A new folder, or one that an earlier publication wrote and that this one replaces.
+        A new folder, or one that an earlier publication wrote and that this one replaces. A folder with any other
+        file, or with one that was changed since, stays as it is.
     campaign : Path, optional
         campaign.yaml; the one the flights were run with when absent.
 
@@ -47,8 +49,8 @@ def publish(name: str, workspace: Path, out: Path, *, campaign: Path | None = No
     """
     flights = chosen_flights(workspace, name)
     products = handed_over(workspace, flights)
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / DATACITE).is_file())):
-        raise UsageError(f"{out} holds something that is no publication; name a new folder")
+    if (strange := strange_file(out)) is not None:
+        raise UsageError(f"{out} holds what no publication left there ({strange}); name a new folder")
     said, findings = _campaign(flights, campaign)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
@@ -58,9 +60,7 @@ def publish(name: str, workspace: Path, out: Path, *, campaign: Path | None = No
         record = read_record(name, flights, products, said, draft)
         for write in WRITERS:
             write(record, draft)
-        if out.exists():
-            out.rename(Path(scratch) / "old")
-        draft.rename(out)
+        put_in_place(draft, out, Path(scratch) / "old")
     findings += [*_unused_waivers(record), *_other_licences(record, out)]
     findings += [info("publication-field-missing", gap.field, "is not filled in", gap.where) for gap in record.missing]
     return record, findings
@@ -89,7 +89,7 @@ def _listed(paths: set[Path]) -> str:
 
 def _unused_waivers(record: Record) -> list[Finding]:
     """Waivers that meet no failed check: a typing error there would leave the check failed without a word."""
-    used = {(check.name, check.reason) for check in record.checks if check.waived_by}
+    waived = [check for check in record.checks if check.waived_by]
     return [
         warning(
             "waiver-unused",
@@ -98,7 +98,7 @@ def _unused_waivers(record: Record) -> list[Finding]:
             "copy the check's name from the quality form, or take the waiver out",
         )
         for waiver in record.campaign.waivers
-        if (waiver.check, waiver.reason) not in used
+        if not any(waiver.check == check.name and waiver.flight in (None, check.flight_id) for check in waived)
     ]
 
 
@@ -115,5 +115,11 @@ def _other_licences(record: Record, out: Path) -> list[Finding]:
             "`uav run` the flight again with this campaign.yaml (photogrammetry is not repeated), then publish",
         )
         for flight in record.flights
-        if licence not in (out / DATA / flight.flight_id / "collection.json").read_text(encoding="utf-8")
+        if not _states(out / DATA / flight.flight_id / "collection.json", licence)
     ]
+
+
+def _states(collection: Path, licence: str) -> bool:
+    """Whether a catalog names the licence: as its own, or in words where it has no SPDX name."""
+    document = json.loads(collection.read_text(encoding="utf-8"))
+    return document.get("license") == licence or f"Licence: {licence}." in document.get("description", "")

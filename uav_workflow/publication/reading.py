@@ -37,18 +37,18 @@ def chosen_flights(workspace: Path, name: str) -> list[FlightRecord]:
         Nothing, or more than one flight, answers to the name.
     """
     known = list(Registry(workspace))
-    flights = [record for record in known if record.flight_id.startswith(name)]
+    flights = [record for record in known if name and record.flight_id.startswith(name)]
     if len(flights) == 1:
         return flights
     if len(flights) > 1:
         raise UsageError(
             f"{name}: {len(flights)} flights begin so ({', '.join(r.flight_id for r in flights)}); say more"
         )
-    if members := [record for record in known if record.campaign == name]:
+    if members := [record for record in known if name and record.campaign == name]:
         return members
     campaigns = sorted({record.campaign for record in known if record.campaign})
     raise UsageError(
-        f"{name}: no flight and no campaign of {workspace}; "
+        f"{name!r}: no flight and no campaign of {workspace}; "
         f"flights: {', '.join(record.flight_id for record in known) or 'none'}; "
         f"campaigns: {', '.join(campaigns) or 'none'}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_everything_a_data_centre_asks_for_is_written(workspace: Path, campaign:
 
     assert {path.name for path in out.iterdir()} == {
         "data", "datacite.json", "index.html", "index_zh.html", "iso19115-3.xml", "quality_form.html",
-        "quality_form.md", "ro-crate-metadata.json",
+        "quality_form.md", "ro-crate-metadata.json", "sha256sums.txt",
     }  # fmt: skip
     assert (out / "data" / FLIGHT / "samples.csv").is_file()
     assert record.title == "Long meadow: green vegetation cover from drone imagery, 2026-07-01"
@@ -154,15 +155,86 @@ def test_a_folder_of_something_else_is_left_alone_and_an_older_publication_repla
 ) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
-    with pytest.raises(UsageError, match="no publication"):
+    with pytest.raises(UsageError, match=r"no publication left there \(a.jpg\)"):
         publish(FLIGHT, workspace, tmp_path / "photos")
     publish(FLIGHT, workspace, tmp_path / "out")
-    (tmp_path / "out" / "stale").touch()
+    (workspace / "products" / FLIGHT / "handover-aa" / "samples.csv").unlink()
     publish(FLIGHT, workspace, tmp_path / "out")
-    assert not (tmp_path / "out" / "stale").exists()
+    assert not (tmp_path / "out" / "data" / FLIGHT / "samples.csv").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
 
 
-@pytest.mark.parametrize("name", ["winter", "2025"])
+@pytest.mark.parametrize("own", ["thesis.odt", "campaign.yaml", f"data/{FLIGHT}/notes.txt"])
+def test_a_file_that_somebody_put_into_a_publication_is_not_deleted(workspace: Path, tmp_path: Path, own: str) -> None:
+    out = tmp_path / "out"
+    publish(FLIGHT, workspace, out)
+    (out / own).write_text("mine")
+    with pytest.raises(UsageError, match=own):
+        publish(FLIGHT, workspace, out)
+    assert (out / own).read_text() == "mine"
+
+
+def test_a_record_that_somebody_edited_is_not_overwritten(workspace: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    publish(FLIGHT, workspace, out)
+    (out / "datacite.json").write_text("{}")
+    with pytest.raises(UsageError, match="datacite.json"):
+        publish(FLIGHT, workspace, out)
+    assert (out / "datacite.json").read_text() == "{}"
+
+
+def test_a_record_of_one_s_own_is_no_publication(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "datacite.json").write_text("{}")
+    with pytest.raises(UsageError, match="datacite.json"):
+        publish(FLIGHT, workspace, tmp_path / "own")
+    assert (tmp_path / "own" / "datacite.json").read_text() == "{}"
+
+
+def test_an_earlier_publication_stays_when_it_can_t_be_replaced(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, rename = tmp_path / "out", Path.rename
+    publish(FLIGHT, workspace, out)
+    before = (out / "sha256sums.txt").read_text()
+
+    def full(path: Path, target: Path) -> Path:
+        if path.name == "draft":
+            raise OSError("no space")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match="no space"):
+        publish(FLIGHT, workspace, out)
+    assert (out / "sha256sums.txt").read_text() == before
+    assert (out / "data" / FLIGHT / "samples.csv").is_file()
+
+
+def test_the_checksums_are_read_by_the_usual_tool(workspace: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    publish(FLIGHT, workspace, out)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "sha256sums.txt"], cwd=out, check=True)
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    named = {line.partition("  ")[2] for line in (out / "sha256sums.txt").read_text().splitlines()}
+    assert files == named | {"sha256sums.txt"}
+
+
+def test_a_waiver_of_another_flight_is_said_though_its_twin_is_used(
+    workspace: Path, campaign: Path, tmp_path: Path
+) -> None:
+    twin = "  - {flight: other, check: plots with every value, by: Ada Example, reason: the last two lay under snow}"
+    campaign.write_text(CAMPAIGN + twin + "\n", encoding="utf-8")
+    _, findings = publish(FLIGHT, workspace, tmp_path / "out", campaign=campaign)
+    assert [finding.code for finding in findings if finding.level == "warning"] == ["waiver-unused"]
+
+
+def test_a_licence_that_only_begins_like_the_catalog_s_is_said(workspace: Path, campaign: Path, tmp_path: Path) -> None:
+    campaign.write_text(CAMPAIGN.replace("CC-BY-4.0", "CC-BY-4"), encoding="utf-8")
+    _, findings = publish(FLIGHT, workspace, tmp_path / "out", campaign=campaign)
+    assert [finding.code for finding in findings if finding.level == "warning"] == ["handover-licence-differs"]
+
+
+@pytest.mark.parametrize("name", ["winter", "2025", ""])
 def test_an_unknown_name_says_which_there_are(workspace: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=f"{FLIGHT}.*summer"):
         publish(name, workspace, tmp_path / "out")
