@@ -6,12 +6,18 @@ import sys
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uav_workflow.cli.output import JsonFlag, emit
+from uav_workflow.cli.output import JsonFlag, emit, findings_table, log
 from uav_workflow.cli.tables import plot_tables
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from uav_workflow.domain.campaign import Campaign
+    from uav_workflow.findings import Finding
 
 
 class Format(StrEnum):
@@ -44,6 +50,9 @@ def plots(
             "Standard output when absent.",
         ),
     ] = None,
+    campaign: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="campaign.yaml for dwc; the runs' own when absent.")
+    ] = None,
     json_: JsonFlag = False,
 ) -> None:
     """Look up the plot table: one row a plot, variable and method, newest products of every flight."""
@@ -59,12 +68,27 @@ def plots(
         variables=tuple(variable or ()),
         bbox=parse_bbox(bbox) if bbox else None,
     )
-    table = look_up(plot_tables([workspace or Settings().workspace]), query)
+    if campaign is not None and (json_ or format_ is not Format.DWC):
+        raise UsageError("--campaign: only the archive of --format dwc says who publishes it")
+    root = workspace or Settings().workspace
+    table = look_up(plot_tables([root]), query)
     if json_:
         emit(table.to_geo_dict())
     elif output is not None:
-        write_table(table, output, format_)
+        said, findings = _campaign(root, table, campaign) if format_ is Format.DWC else (None, [])
+        findings = [*findings, *write_table(table, output, format_, said)]
+        if findings:
+            log.print(findings_table(findings))
     elif format_ not in {Format.CSV, Format.WIDE, Format.GEOJSON}:
         raise UsageError(f"--format {format_} is no text; name a file with -o")
     else:
         write_table(table, sys.stdout, format_)
+
+
+def _campaign(root: Path, table: gpd.GeoDataFrame, named: Path | None) -> tuple[Campaign, list[Finding]]:
+    """Campaign of the flights that the answer holds."""
+    from uav_workflow.submission.campaigns import campaign_of
+    from uav_workflow.submission.registry import Registry
+
+    held = set(table["flight_id"])
+    return campaign_of([record for record in Registry(root) if record.flight_id in held], named)

@@ -9,10 +9,15 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from uav_workflow.domain.campaign import Campaign
+from uav_workflow.findings import Finding
+from uav_workflow.plots.eml import NAME as EML
+from uav_workflow.plots.eml import eml, eml_findings
 from uav_workflow.plots.schema import REASONS, raised
 
 if TYPE_CHECKING:
@@ -59,8 +64,8 @@ _FILES = {
 Cells = Mapping[str, str]
 
 
-def write_darwin_core(table: gpd.GeoDataFrame, folder: Path) -> None:
-    """Write ``event.csv``, ``extendedmeasurementorfact.csv`` and ``meta.xml``.
+def write_darwin_core(table: gpd.GeoDataFrame, folder: Path, campaign: Campaign) -> list[Finding]:
+    """Write ``event.csv``, ``extendedmeasurementorfact.csv``, ``eml.xml`` and ``meta.xml``.
 
     A flight is an event; what it saw of a plot is an event below it; a day's work on a plot is an event of its own,
     written once however many flights it was matched with. The event of a plot that lies in a larger one names that as
@@ -72,13 +77,23 @@ def write_darwin_core(table: gpd.GeoDataFrame, folder: Path) -> None:
         Plot table, of any CRS and any number of flights.
     folder : Path
         Existing folder.
+    campaign : Campaign
+        Who publishes the table, and under which terms.
+
+    Returns
+    -------
+    list of Finding
+        What the archive lacks because nobody said it.
     """
     rows = table.to_crs(WGS84)
     rows = rows.assign(event=[_event_id(row) for row in rows.to_dict("records")])
     events = [*_flights(rows), *_plots(rows)]
     _write(folder / "event.csv", EVENT_TERMS, events)
     _write(folder / "extendedmeasurementorfact.csv", MEASUREMENT_TERMS, list(_measurements(rows)))
-    ElementTree.ElementTree(_meta()).write(folder / "meta.xml", encoding="UTF-8", xml_declaration=True)
+    said = eml(rows, campaign, datetime.now(UTC).date())
+    for name, document in ((EML, said), ("meta.xml", _meta())):
+        ElementTree.ElementTree(document).write(folder / name, encoding="UTF-8", xml_declaration=True)
+    return list(eml_findings(rows, campaign))
 
 
 def _event_id(row: Mapping[str, Any]) -> str:
@@ -199,7 +214,7 @@ def _write(path: Path, terms: Mapping[str, str], rows: Sequence[Cells]) -> None:
 
 def _meta() -> ElementTree.Element:
     """Return the archive's description of its files (Darwin Core text guide)."""
-    archive = ElementTree.Element("archive", xmlns="http://rs.tdwg.org/dwc/text/")
+    archive = ElementTree.Element("archive", xmlns="http://rs.tdwg.org/dwc/text/", metadata=EML)
     for name, (terms, kind) in _FILES.items():
         core = kind.endswith("Event")
         part = ElementTree.SubElement(

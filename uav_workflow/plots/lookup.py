@@ -11,7 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from uav_workflow.domain.campaign import Campaign
 from uav_workflow.errors import UsageError
+from uav_workflow.findings import Finding
 from uav_workflow.plots.darwin_core import write_darwin_core
 from uav_workflow.plots.datapackage import TABLE, write_datapackage
 from uav_workflow.plots.schema import to_frame, write_csv, write_geopackage, write_parquet
@@ -95,10 +97,22 @@ def look_up(tables: Sequence[Path], query: PlotQuery) -> gpd.GeoDataFrame:
     return table[keep.fillna(False).astype(bool)].reset_index(drop=True)
 
 
-def write_table(table: gpd.GeoDataFrame, target: Path | TextIO, form: str) -> None:
+def write_table(
+    table: gpd.GeoDataFrame, target: Path | TextIO, form: str, campaign: Campaign | None = None
+) -> list[Finding]:
     """Write rows as ``csv``, ``wide``, ``geojson``, ``gpkg``, ``parquet``, ``datapackage`` or ``dwc``.
 
     The first three also go to a stream; the last two are a new or empty folder, or a ZIP by the target's ending.
+
+    Parameters
+    ----------
+    campaign : Campaign, optional
+        Who publishes the rows; only ``dwc`` says it.
+
+    Returns
+    -------
+    list of Finding
+        What the files lack.
 
     Raises
     ------
@@ -123,15 +137,17 @@ def write_table(table: gpd.GeoDataFrame, target: Path | TextIO, form: str) -> No
         write_parquet(table, target)
     else:
         with folder_or_zip(target) as folder:
-            _BUNDLES[form](table, folder)
+            return _BUNDLES[form](table, folder, campaign or Campaign())
+    return []
 
 
-def _write_package(table: gpd.GeoDataFrame, folder: Path) -> None:
+def _write_package(table: gpd.GeoDataFrame, folder: Path, _: Campaign) -> list[Finding]:
     write_csv(table, folder / TABLE)
     write_datapackage(folder, name="plots", title="Plots of drone flights, and what was measured on them")
+    return []
 
 
-_BUNDLES: Mapping[str, Callable[[gpd.GeoDataFrame, Path], None]] = {
+_BUNDLES: Mapping[str, Callable[[gpd.GeoDataFrame, Path, Campaign], list[Finding]]] = {
     "datapackage": _write_package,
     "dwc": write_darwin_core,
 }

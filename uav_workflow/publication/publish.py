@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from uav_workflow.domain.campaign import Campaign
-from uav_workflow.errors import FlightDataError, UsageError
-from uav_workflow.findings import Finding, has_errors, info, warning
-from uav_workflow.flights.campaign import read_campaign
+from uav_workflow.errors import UsageError
+from uav_workflow.findings import Finding, info, warning
 from uav_workflow.publication.crate import write_crate
 from uav_workflow.publication.datacite import write_datacite
 from uav_workflow.publication.folder import put_in_place, strange_file, write_checksums
@@ -20,7 +17,7 @@ from uav_workflow.publication.page import write_pages
 from uav_workflow.publication.quality_form import write_quality_form
 from uav_workflow.publication.reading import chosen_flights, handed_over, read_record
 from uav_workflow.publication.record import Record
-from uav_workflow.submission.registry import FlightRecord
+from uav_workflow.submission.campaigns import campaign_of
 
 DATA = "data"
 WRITERS = (write_datacite, write_iso, write_quality_form, write_pages, write_crate, write_checksums)
@@ -51,7 +48,7 @@ def publish(name: str, workspace: Path, out: Path, *, campaign: Path | None = No
     products = handed_over(workspace, flights)
     if (strange := strange_file(out)) is not None:
         raise UsageError(f"{out} holds what no publication left there ({strange}); name a new folder")
-    said, findings = _campaign(flights, campaign)
+    said, findings = campaign_of(flights, campaign)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         draft = Path(scratch) / "draft"
@@ -64,27 +61,6 @@ def publish(name: str, workspace: Path, out: Path, *, campaign: Path | None = No
     findings += [*_unused_waivers(record), *_other_licences(record, out)]
     findings += [info("publication-field-missing", gap.field, "is not filled in", gap.where) for gap in record.missing]
     return record, findings
-
-
-def _campaign(flights: Sequence[FlightRecord], named: Path | None) -> tuple[Campaign, list[Finding]]:
-    files = {named} if named else {Path(flight.campaign_file) for flight in flights if flight.campaign_file}
-    if len(files) > 1:
-        raise UsageError(
-            f"the flights were run with {len(files)} campaign files ({_listed(files)}); choose by --campaign"
-        )
-    if not files:
-        return Campaign(), []
-    path = files.pop()
-    if not path.is_file():
-        raise UsageError(f"{path} is not there; name the campaign's file by --campaign")
-    campaign, findings = read_campaign(path, path.name)
-    if campaign is None or has_errors(findings):
-        raise FlightDataError(f"{path}: can't be read; nothing was published", findings)
-    return campaign, findings
-
-
-def _listed(paths: set[Path]) -> str:
-    return ", ".join(sorted(map(str, paths)))
 
 
 def _unused_waivers(record: Record) -> list[Finding]:

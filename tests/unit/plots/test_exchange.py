@@ -132,7 +132,10 @@ def archive(folder: Path) -> dict[str, list[dict[str, str]]]:
     """Files of a Darwin Core Archive read as its meta.xml describes them, keyed by row type's last word."""
     space = {"d": "http://rs.tdwg.org/dwc/text/"}
     found = {}
-    for part in ElementTree.parse(folder / "meta.xml").getroot():
+    meta = ElementTree.parse(folder / "meta.xml").getroot()
+    document = ElementTree.parse(folder / str(meta.get("metadata"))).getroot()
+    assert document.tag == "{https://eml.ecoinformatics.org/eml-2.2.0}eml"
+    for part in meta:
         name = part.findtext("d:files/d:location", namespaces=space)
         assert part.get("linesTerminatedBy") == "\\n"
         with (folder / str(name)).open(newline="", encoding="utf-8") as stream:

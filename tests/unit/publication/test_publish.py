@@ -145,7 +145,7 @@ def test_a_waiver_of_nothing_and_a_licence_the_catalog_does_not_state_are_said(
 
 def test_a_waiver_that_nobody_answers_for_is_refused(workspace: Path, campaign: Path, tmp_path: Path) -> None:
     campaign.write_text(CAMPAIGN.replace("by: Ada Example, ", ""), encoding="utf-8")
-    with pytest.raises(FlightDataError, match="nothing was published"):
+    with pytest.raises(FlightDataError, match="nothing was written"):
         publish(FLIGHT, workspace, tmp_path / "out", campaign=campaign)
     assert not (tmp_path / "out").exists()
 
