@@ -9,23 +9,26 @@ from pathlib import Path
 
 from uav_workflow.domain.ground import Plot
 from uav_workflow.plots.extraction import zonal
-from uav_workflow.vegetation.cover import DISAGREE, OPINIONS_TIF, SD_BAND
+from uav_workflow.vegetation.cover import DISAGREE, OPINIONS_TIF, SD_BAND, TOTAL_SD_BAND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverDoubt:
-    """Uncertainty of one plot's green cover.
+    """Uncertainty of one plot's cover.
 
     Attributes
     ----------
     sd : float
         Standard uncertainty: spread of the two methods and what the fit left unsure, added in squares.
+    total_sd : float or None
+        Standard uncertainty of total cover: errors of the forest on shapes it had not seen. None where not known.
     disagrees : bool
         The two methods differ by more than `cover.DISAGREE` on the plot.
     """
 
     sd: float
     disagrees: bool
+    total_sd: float | None = None
 
 
 def cover_doubts(plots: Sequence[Plot], cover: Path) -> dict[str, CoverDoubt]:
@@ -36,13 +39,20 @@ def cover_doubts(plots: Sequence[Plot], cover: Path) -> dict[str, CoverDoubt]:
     first = {row.plot_id: row.mean for row in zonal(plots, cover, ("fvc_green",))}
     fitted: dict[str, float] = {}
     second: dict[str, float] = {}
+    total: dict[str, float] = {}
+    parts = {SD_BAND: fitted, TOTAL_SD_BAND: total}
     for row in zonal(plots, opinions):
-        (fitted if row.band == SD_BAND else second)[row.plot_id] = row.mean
+        parts.get(row.band, second)[row.plot_id] = row.mean
     found = {}
     for plot_id, sd in fitted.items():
         apart = abs(second.get(plot_id, math.nan) - first[plot_id])
         # the standard deviation of two values is their difference over the root of two
         spread = apart / math.sqrt(2) if math.isfinite(apart) else 0.0
         if math.isfinite(sd):
-            found[plot_id] = CoverDoubt(sd=math.hypot(sd, spread), disagrees=bool(apart > DISAGREE))
+            whole = total.get(plot_id, math.nan)
+            found[plot_id] = CoverDoubt(
+                sd=math.hypot(sd, spread),
+                disagrees=bool(apart > DISAGREE),
+                total_sd=whole if math.isfinite(whole) else None,
+            )
     return found

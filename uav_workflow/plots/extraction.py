@@ -168,7 +168,8 @@ def _extract(
     for band, index in indexes.items():
         for name in statistics:
             for row, value in zip(rows, table[f"{index}_{name}{_SUFFIXES.get(name, '')}"], strict=True):
-                result[band][name][row] = float(value)
+                # a band without one measured pixel has no value
+                result[band][name][row] = math.nan if value is None else float(value)
     return result
 
 

@@ -110,6 +110,8 @@ class PlotReader:
         if doubt is not None and doubt.disagrees:
             flag |= int(PlotFlag.COVER_DISAGREES)
         sd = None if doubt is None else doubt.sd
+        if zone.band == "fvc_total" and reason is None and zone.plot_id in self.doubts:
+            sd = self.doubts[zone.plot_id].total_sd
         if kind == REFLECTANCE and reason is None:
             sd = self.reflectance_sd.get((zone.plot_id, zone.band))
         inner = beside.inner if reason is None and _reason(beside.inner, least) is None else None

@@ -32,6 +32,8 @@ DISAGREE = 0.05
 OPINIONS_TIF = "cover_opinions.tif"
 SD_BAND = "sd"
 """Band of cover_opinions.tif beside the one named after a method."""
+TOTAL_SD_BAND = "sd_total"
+"""The same of fvc_total, where the method tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +214,8 @@ def _write(source: Raster, out: Path, fit: CoverFit) -> _Tally:
     """Write both rasters, block by block."""
     names = {band.lower(): band for band in source.bands}
     layers = ("fvc_green", "fvc_total", "shadow") if fit.first.tells_total else ("fvc_green", "shadow")
-    opinions = (SD_BAND,) if fit.second is None else (fit.second.name, SD_BAND)
+    sds = (SD_BAND, TOTAL_SD_BAND) if fit.first.tells_total else (SD_BAND,)
+    opinions = sds if fit.second is None else (fit.second.name, *sds)
     tags = {"method": fit.first.name, "threshold": str(fit.first.facts.get("threshold", ""))}
     tally = _Tally()
     with ExitStack() as stack:
@@ -228,7 +231,7 @@ def _write(source: Raster, out: Path, fit: CoverFit) -> _Tally:
             sink.write(block, cover)
             tally.add_shadow(cover[-1])
             tally.add("", cover[0])
-            said = [found.sd[inner]]
+            said = [found.sd[inner]] if found.total_sd is None else [found.sd[inner], found.total_sd[inner]]
             if fit.second is not None:
                 green = fit.second.classify(source.read(block, tuple(names[band] for band in fit.second.bands))).green
                 said.insert(0, np.where(np.isfinite(cover[0]), green, np.float32(np.nan)))

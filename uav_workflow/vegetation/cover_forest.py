@@ -35,6 +35,8 @@ MOST_PIXELS = 500
 """Pixels of one shape that are learnt from: a large polygon is no better witness than a small one."""
 LEAST_ACCURACY = 0.8
 FOREST_JSON = "cover_forest.json"
+RATES = ("green_missed", "green_false", "plants_missed", "plants_false")
+"""Errors that turn one side into the other on shapes held out whole; pixels in shadow are on neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +48,7 @@ class FittedForest:
     nodes : int64 (n, 3), cuts : float64 (n,), votes : float32 (n, classes), roots : int64 (trees,)
         Feature (-1 at a leaf), left and right child of every node of every tree; class shares at its leaf.
     accuracy : mapping
-        out_of_bag, grouped (shapes held out whole), confusion, miss and false of green.
+        out_of_bag, grouped (shapes held out whole), confusion, miss and false of green and of all plants.
     """
 
     bands: tuple[str, ...]
@@ -105,12 +107,20 @@ class FittedForest:
         hidden = missing | (winner == SHADOW)
         green = (winner == GREEN).astype(np.float32)
         miss, false = (float(str(self.accuracy[key] or 0.0)) for key in ("green_missed", "green_false"))
+        plants = winner <= SENESCENT
+        lost, feigned = (self._rate(key) for key in ("plants_missed", "plants_false"))
         return Classified(
             green=np.where(hidden, nan, green),
-            total=np.where(hidden, nan, (winner <= SENESCENT).astype(np.float32)),
+            total=np.where(hidden, nan, plants.astype(np.float32)),
             shadow=np.where(missing, nan, (winner == SHADOW).astype(np.float32)),
             sd=np.where(hidden, nan, np.where(green > 0, np.float32(miss), np.float32(false))),
+            total_sd=np.where(hidden, nan, np.where(plants, lost, feigned)),
         )
+
+    def _rate(self, key: str) -> np.float32:
+        """Rate of an error on shapes held out whole; NaN where no shape could be held out."""
+        rate = self.accuracy.get(key)
+        return np.float32(np.nan if rate is None else float(str(rate)))
 
     def to_json(self) -> dict[str, Json]:
         """Everything as numbers: no version of a library stands between a saved forest and its map."""
@@ -221,20 +231,25 @@ def _learn(rows: FloatArray, classes: Ints, shapes: Ints) -> tuple[Any, dict[str
     accuracy: dict[str, Json] = {"out_of_bag": round(float(forest.oob_score_), 4), "shapes": len(set(shapes))}
     fewest = min(len(set(shapes[classes == each])) for each in set(classes))
     if fewest < 2:
-        return forest, {**accuracy, "grouped": None, "confusion": None, "green_missed": None, "green_false": None}
+        return forest, {**accuracy, **dict.fromkeys(("grouped", "confusion", *RATES))}
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
     folds = StratifiedGroupKFold(min(5, fewest), shuffle=True, random_state=0)
     said = cross_val_predict(_new(), rows, classes, groups=shapes, cv=folds)
     confusion = np.zeros((4, 4), int)
     np.add.at(confusion, (classes, said), 1)
-    green, others = classes == GREEN, (classes != GREEN) & (classes != SHADOW)
+    lit = classes != SHADOW
+    green, plants = classes == GREEN, classes <= SENESCENT
+    others, soil, named = lit & ~green, lit & ~plants, said <= SENESCENT
     return forest, {
         **accuracy,
         "grouped": round(float((said == classes).mean()), 4),
         "confusion": [[int(count) for count in row] for row in confusion],
         "green_missed": round(float((said[green] != GREEN).mean()), 4),
         "green_false": round(float((said[others] == GREEN).mean()), 4) if others.any() else 0.0,
+        # a plant taken for shadow is left out of the cover, not counted as soil
+        "plants_missed": round(float((said[plants] == SOIL).mean()), 4),
+        "plants_false": round(float(named[soil].mean()), 4) if soil.any() else None,
     }
 
 

@@ -33,12 +33,15 @@ class Classified:
     sd : array
         Standard uncertainty of `green` from what was fitted. The error is common to the pixels of a flight: the mean
         over a plot is that of the plot.
+    total_sd : array or None
+        The same of `total`; NaN where nothing is known of it.
     """
 
     green: FloatArray
     total: FloatArray | None
     shadow: FloatArray
     sd: FloatArray
+    total_sd: FloatArray | None = None
 
 
 class FittedCover(Protocol):

@@ -76,3 +76,16 @@ def test_photos_stand_beside_the_map(
     assert rows.loc["north", "method"] == "a_star_otsu:median_of_3_photos"
     assert np.isnan(rows.loc["south", "value"])
     assert rows.loc["south", "reason"] == "no-photo-straight-down"
+
+
+@pytest.mark.parametrize("sd", [0.07, np.nan])
+def test_total_cover_has_its_own_uncertainty(
+    flown: Callable[..., Flight], square: Make, write_raster: Make, tmp_path: Path, sd: float
+) -> None:
+    whole = np.ones((100, 100))
+    path = write_raster("cover.tif", {"fvc_green": 0.2 * whole, "fvc_total": 0.6 * whole, "shadow": 0 * whole})
+    write_raster("cover_opinions.tif", {"sd": 0.03 * whole, "sd_total": sd * whole})
+    make_plot_predictors(flown([square("A", 1, 1)]), Maps(rasters={"cover": path}), tmp_path)
+    table = gpd.read_parquet(tmp_path / "plot_predictors.parquet").set_index("variable")
+    assert table.loc["fvc_green", "uncertainty"] == pytest.approx(0.03, abs=1e-6)
+    assert table.loc["fvc_total", "uncertainty"] == pytest.approx(sd, abs=1e-6, nan_ok=True)

@@ -80,6 +80,14 @@ def test_green_and_total_are_kept_apart(write_raster: Callable[..., Path], tmp_p
         accuracy["grouped"] * np.sum(accuracy["confusion"]), rel=1e-3
     )
     assert codes == []
+    confusion = np.array(accuracy["confusion"])
+    assert accuracy["plants_missed"] == pytest.approx(confusion[:2, 2].sum() / confusion[:2].sum(), abs=1e-4)
+    assert accuracy["plants_false"] == pytest.approx(confusion[2, :2].sum() / confusion[2].sum(), abs=1e-4)
+    with Raster(tmp_path / "cover_opinions.tif") as raster:
+        sd = raster.band("sd_total")
+    assert np.unique(sd[total == 1]) == pytest.approx([accuracy["plants_missed"]])
+    assert np.unique(sd[total == 0]) == pytest.approx([accuracy["plants_false"]])
+    assert np.isnan(sd[shadow == 1]).all()
 
 
 def test_accuracy_is_of_shapes_held_out_whole(write_raster: Callable[..., Path], tmp_path: Path) -> None:
