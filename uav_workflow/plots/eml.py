@@ -226,7 +226,7 @@ def _methods(dataset: Element, table: gpd.GeoDataFrame) -> None:
     for (source, method, version), rows in told.groupby(["source", "method", "method_version"], sort=True):
         variables = ", ".join(sorted(rows["variable"].unique()))
         by = f"by the method {method}" if method else f"by a method that is {NOT_STATED}"
-        how = "from maps of a drone flight, pixels weighted by their covered share" if source == "drone" else "on foot"
+        how = "from a drone flight" if source == "drone" else "on foot"
         made = f" (uav-workflow {version})" if source == "drone" and version else ""
         _paragraphs(SubElement(methods, "methodStep"), "description", f"{variables}: {how}, {by}{made}.")
 
