@@ -18,15 +18,16 @@ class CoverDoubt:
 
     Attributes
     ----------
-    sd : float
-        Standard uncertainty: spread of the two methods and what the fit left unsure, added in squares.
+    sd : float or None
+        Standard uncertainty: spread of the two methods and what the fit left unsure, added in squares. None where the
+        fit doesn't know what it left unsure: the spread alone would sell a part for the whole.
     total_sd : float or None
         Standard uncertainty of total cover: errors of the forest on shapes it had not seen. None where not known.
     disagrees : bool
         The two methods differ by more than `cover.DISAGREE` on the plot.
     """
 
-    sd: float
+    sd: float | None
     disagrees: bool
     total_sd: float | None = None
 
@@ -36,7 +37,8 @@ def cover_doubts(plots: Sequence[Plot], cover: Path) -> dict[str, CoverDoubt]:
     opinions = cover.with_name(OPINIONS_TIF)
     if not opinions.is_file():
         return {}
-    first = {row.plot_id: row.mean for row in zonal(plots, cover, ("fvc_green",))}
+    rows = zonal(plots, cover, ("fvc_green",))
+    first = {row.plot_id: row.mean for row in rows if math.isfinite(row.mean)}
     fitted: dict[str, float] = {}
     second: dict[str, float] = {}
     total: dict[str, float] = {}
@@ -44,15 +46,14 @@ def cover_doubts(plots: Sequence[Plot], cover: Path) -> dict[str, CoverDoubt]:
     for row in zonal(plots, opinions):
         parts.get(row.band, second)[row.plot_id] = row.mean
     found = {}
-    for plot_id, sd in fitted.items():
-        apart = abs(second.get(plot_id, math.nan) - first[plot_id])
+    for plot_id, value in first.items():
+        apart, sd, whole = (part.get(plot_id, math.nan) for part in (second, fitted, total))
+        apart = abs(apart - value)
         # the standard deviation of two values is their difference over the root of two
         spread = apart / math.sqrt(2) if math.isfinite(apart) else 0.0
-        if math.isfinite(sd):
-            whole = total.get(plot_id, math.nan)
-            found[plot_id] = CoverDoubt(
-                sd=math.hypot(sd, spread),
-                disagrees=bool(apart > DISAGREE),
-                total_sd=whole if math.isfinite(whole) else None,
-            )
+        found[plot_id] = CoverDoubt(
+            sd=math.hypot(sd, spread) if math.isfinite(sd) else None,
+            disagrees=bool(apart > DISAGREE),
+            total_sd=whole if math.isfinite(whole) else None,
+        )
     return found

@@ -169,7 +169,7 @@ class PlotReader:
         for one in frame_cover(shapes, source):
             about, doubt = self.about[one.plot_id], self.doubts.get(one.plot_id)
             # photos share the fit's errors: their spread alone would promise too much
-            parts = [one.spread, doubt.sd if doubt else math.nan]
+            parts = [one.spread, math.nan if doubt is None or doubt.sd is None else doubt.sd]
             known = [part for part in parts if math.isfinite(part)] if one.values else []
             yield {
                 **about,

@@ -106,14 +106,14 @@ class FittedForest:
         nan = np.float32(np.nan)
         hidden = missing | (winner == SHADOW)
         green = (winner == GREEN).astype(np.float32)
-        miss, false = (float(str(self.accuracy[key] or 0.0)) for key in ("green_missed", "green_false"))
+        miss, false = (self._rate(key) for key in ("green_missed", "green_false"))
         plants = winner <= SENESCENT
         lost, feigned = (self._rate(key) for key in ("plants_missed", "plants_false"))
         return Classified(
             green=np.where(hidden, nan, green),
             total=np.where(hidden, nan, plants.astype(np.float32)),
             shadow=np.where(missing, nan, (winner == SHADOW).astype(np.float32)),
-            sd=np.where(hidden, nan, np.where(green > 0, np.float32(miss), np.float32(false))),
+            sd=np.where(hidden, nan, np.where(green > 0, miss, false)),
             total_sd=np.where(hidden, nan, np.where(plants, lost, feigned)),
         )
 

@@ -89,3 +89,15 @@ def test_total_cover_has_its_own_uncertainty(
     table = gpd.read_parquet(tmp_path / "plot_predictors.parquet").set_index("variable")
     assert table.loc["fvc_green", "uncertainty"] == pytest.approx(0.03, abs=1e-6)
     assert table.loc["fvc_total", "uncertainty"] == pytest.approx(sd, abs=1e-6, nan_ok=True)
+
+
+def test_two_methods_are_compared_though_the_fit_does_not_know_its_error(
+    flown: Callable[..., Flight], square: Make, write_raster: Make, tmp_path: Path
+) -> None:
+    whole = np.ones((100, 100))
+    path = write_raster("cover.tif", {"fvc_green": 0.2 * whole, "shadow": 0 * whole})
+    write_raster("cover_opinions.tif", {"ndvi_otsu": 0.8 * whole, "sd": np.nan * whole})
+    make_plot_predictors(flown([square("A", 1, 1)]), Maps(rasters={"cover": path}), tmp_path)
+    table = gpd.read_parquet(tmp_path / "plot_predictors.parquet").set_index("variable")
+    assert np.isnan(table.loc["fvc_green", "uncertainty"])
+    assert int(table.loc["fvc_green", "qc_flag"]) & PlotFlag.COVER_DISAGREES

@@ -142,6 +142,8 @@ def test_one_shape_a_class_can_not_be_checked(write_raster: Callable[..., Path],
     _, facts, codes = run(write_raster("r.tif", bands), draw_shapes(classes, tmp_path / "t.geojson", each=1), tmp_path)
     assert facts["accuracy"]["grouped"] is None  # type: ignore[index]
     assert codes == ["forest-not-checked"]
+    with Raster(tmp_path / "cover_opinions.tif") as raster:
+        assert np.isnan(raster.band("sd")).all()  # not known, which is not none
 
 
 def test_texture_and_hue_are_what_they_say() -> None:
