@@ -14,6 +14,7 @@ TITLES = {
     "fvc_total": "Total vegetation cover",
     "agb_dry": "Dry above-ground biomass",
 }
+_COVER_SD = {"fvc_green": "sd", "fvc_total": "sd_total"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,8 @@ class FlightMaps:
     cover, biomass : Path or None
         cover.tif, biomass.tif.
     cover_sd : Path or None
-        Raster with a band ``sd``: what the reading of fvc_green leaves unsure, the same way all over the flight.
+        Raster with a band ``sd``: what the reading of fvc_green leaves unsure, the same way all over the flight;
+        ``sd_total`` is that of fvc_total, where the method tells it.
     biomass_site_share : float
         Part of the biomass model's error variance that all cells of a site share; NaN where it is not known.
     terrain : Path or None
@@ -79,8 +81,13 @@ def variables_of(maps: FlightMaps) -> Iterator[Variable]:
     if maps.cover is not None:
         bands = _bands(maps.cover)
         shadow = Layer(path=maps.cover, band="shadow") if "shadow" in bands else None
+        sds = (
+            {}
+            if maps.cover_sd is None
+            else {band: Layer(path=maps.cover_sd, band=band) for band in _bands(maps.cover_sd)}
+        )
         for name in [band for band in bands if band in TITLES]:
-            sd = Layer(path=maps.cover_sd, band="sd") if maps.cover_sd is not None and name == "fvc_green" else None
+            sd = sds.get(_COVER_SD.get(name, ""))
             yield Variable(name=name, value=Layer(path=maps.cover, band=name), sd=sd, shadow=shadow)
     if maps.biomass is not None:
         bands = _bands(maps.biomass)

@@ -132,17 +132,28 @@ def test_what_a_site_shares_is_not_averaged_away(order: dict[str, Any]) -> None:
         assert raster.band("model_sd")[seen] == pytest.approx(0.2 * value[seen], rel=1e-4)
 
 
-def test_cover_takes_the_sd_its_method_gives(order: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("sd_total", [0.07, np.nan])
+def test_cover_takes_the_sds_its_method_gives(order: dict[str, Any], tmp_path: Path, sd_total: float) -> None:
     with Raster(order["maps"].cover) as raster:
         grid, cover = raster.grid, raster.band("fvc_green")
-    sd = np.where(np.isfinite(cover), np.float32(0.04), np.nan)
-    with cog(tmp_path / "opinions.tif", grid, ("ndvi_otsu", "sd")) as target:
-        for block in grid.blocks():
-            target.write(block, np.stack([cover[block.slices], sd[block.slices]]))
-    make_handover(**(order | {"maps": replace(order["maps"], cover_sd=tmp_path / "opinions.tif")}))
-    with Raster(order["out"] / "fvc_green_10m.tif") as raster:
-        found, coverage = raster.read(bands=("model_sd", "coverage_fraction"))
-    assert found[coverage > 0] == pytest.approx(np.full((coverage > 0).sum(), 0.04), abs=1e-6)
+    seen = np.where(np.isfinite(cover), np.float32(1), np.nan)
+    maps = {
+        "total.tif": {"fvc_green": cover, "fvc_total": cover},
+        "opinions.tif": {"ndvi_otsu": cover, "sd": 0.04 * seen, "sd_total": np.float32(sd_total) * seen},
+    }
+    for name, bands in maps.items():
+        with cog(tmp_path / name, grid, tuple(bands)) as target:
+            for block in grid.blocks():
+                target.write(block, np.stack([band[block.slices] for band in bands.values()]))
+    given = replace(order["maps"], cover=tmp_path / "total.tif", cover_sd=tmp_path / "opinions.tif")
+    make_handover(**(order | {"maps": given}))
+    for name, sd in (("fvc_green", 0.04), ("fvc_total", sd_total)):
+        with Raster(order["out"] / f"{name}_10m.tif") as raster:
+            value, coverage = raster.read(bands=("value", "coverage_fraction"))
+            found = raster.band("model_sd") if "model_sd" in raster.bands else np.full_like(value, np.nan)
+        inside = coverage > 0
+        assert np.isfinite(value[inside]).all()
+        assert found[inside] == pytest.approx(np.full(inside.sum(), sd), abs=1e-6, nan_ok=True)
 
 
 def test_flags_say_what_to_know_of_a_cell(made: tuple[Path, Made]) -> None:
