@@ -34,11 +34,14 @@ def write_crate(record: Record, out: Path) -> Path:
 
     crate = ROCrate(version=VERSION)
     _describe(crate, record)
+    files = {}
     for file in record.files:
         if file.name != NAME:
             facts = {"name": file.title, "sha256": file.sha256, "contentSize": str(file.size)}
-            crate.add_file(record.root / file.name, file.name, properties={**facts, "encodingFormat": file.media_type})
+            facts["encodingFormat"] = file.media_type
+            files[file.name] = crate.add_file(record.root / file.name, file.name, properties=facts)
     actions = [_action(crate, step) for step in record.steps]
+    _link_handovers(crate, record, files)
     if mentioned := [*actions, *_software(crate, record.software)]:
         crate.root_dataset["mentions"] = mentioned
     if _is_process_run(record):
@@ -121,6 +124,15 @@ def _action(crate: ROCrate, step: Step) -> Any:
         "result": _product(crate, step.kind, step.fingerprint),
     }
     return _entity(crate, f"#action/{_key(step)}", facts)
+
+
+def _link_handovers(crate: ROCrate, record: Record, files: Mapping[str, Any]) -> None:
+    """Say which of the files each flight's hand-over is: the one product that is published whole."""
+    for step in record.steps:
+        if step.kind == "handover":
+            parts = [entity for name, entity in files.items() if name.startswith(f"data/{step.flight_id}/")]
+            if parts:
+                _product(crate, step.kind, step.fingerprint)["hasPart"] = parts
 
 
 def _software(crate: ROCrate, packages: Mapping[str, str]) -> list[Any]:

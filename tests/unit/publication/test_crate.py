@@ -108,3 +108,15 @@ def test_nothing_is_invented(tmp_path: Path) -> None:
 
     assert root["name"] == "20250705_plain"
     assert not {"license", "creator", "description", "funding", "contactPoint", "keywords"} & set(root)
+
+
+def test_the_files_of_a_flight_are_what_its_hand_over_gave(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    first, second = (
+        replace(record.files[0], name=f"data/{flight}/cover.tif") for flight in ("20250705_one", "20250706_two")
+    )
+    made = replace(record.steps[0], kind="handover", fingerprint="f3")
+    entities = graph(replace(record, files=(first, second), steps=(*record.steps, made)), tmp_path)
+
+    (given,) = [action["result"] for action in _actions(entities) if action["name"].startswith("handover")]
+    assert list(references(entities[given["@id"]]["hasPart"])) == [first.name]
