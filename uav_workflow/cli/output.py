@@ -58,7 +58,8 @@ def findings_table(findings: Iterable[Finding]) -> Table:
     """Findings as a table, errors first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("level", "code", "where", "what, and what to do"):
-        table.add_column(column, overflow="fold")
+        # a code in two pieces is found by no search
+        table.add_column(column, overflow="fold", no_wrap=column in {"level", "code"})
     for finding in by_weight(findings):
         text = finding.message + (f" → {finding.hint}" if finding.hint else "")
         # a file may be called IMG[1].JPG: brackets are text here, no markup
