@@ -100,9 +100,7 @@ def make_reflectance(
         repeated = _by_band(inputs.repeatability(known, mosaic.patch_at, correct=from_above) if useful else {}, bands)
         fitted = {band: _line(rows, repeated.get(band)) for band, rows in seen.readings.items() if rows}
         lines = _chosen(fitted, bands.names, calibrated)
-        quantity = "reflectance" if lines else calibrated
-        budgets = _budgets(inputs, known, bands.names, lines, repeated) if quantity == "reflectance" else ()
-        plan = _Plan(bands=bands, quantity=quantity, lines=lines, budgets=budgets)
+        plan = _planned(inputs, known, bands, lines, repeated)
         tally = _write(mosaic, inputs, plan, _tags(plan, known), out)
     gates = [*(gate for line in fitted.values() for gate in line.gates()), *_extrapolated(lines, tally)]
     said = (*_findings(plan, tally, known), *seen.findings, *line_findings(fitted, lines, gates))
@@ -131,6 +129,18 @@ def _chosen(fitted: Mapping[str, EmpiricalLine], names: Sequence[str], calibrate
     """Lines that are applied: one mosaic is never reflectance in one band and something else in the next."""
     usable = {band: line for band, line in fitted.items() if line.usable}
     return usable if calibrated == "reflectance" or len(usable) == len(names) else {}
+
+
+def _planned(
+    inputs: MosaicInputs,
+    known: Mapping[str, Any],
+    bands: MosaicBands,
+    lines: Mapping[str, EmpiricalLine],
+    repeated: Mapping[str, Repeatability],
+) -> _Plan:
+    quantity = "reflectance" if lines else str(known.get("quantity", "relative"))
+    budgets = _budgets(inputs, known, bands.names, lines, repeated) if quantity == "reflectance" else ()
+    return _Plan(bands=bands, quantity=quantity, lines=lines, budgets=budgets)
 
 
 def _budgets(

@@ -77,7 +77,7 @@ class Handover(ProductTask):
     """Cover and biomass on satellite grids, samples, plots, and a catalog that describes them."""
 
     kind = "handover"
-    version = 2
+    version = 3
     sections = ("handover",)
     roles = ("flight", "campaign")
 

@@ -25,7 +25,7 @@ class PlotPredictors(ProductTask):
     """Statistics of every map on every plot, joined with the observations."""
 
     kind = "plot_predictors"
-    version = 5
+    version = 6
     sections = ("plots",)
     roles = ("flight", "plots", "observations")
 

@@ -6,6 +6,7 @@ import html
 import logging
 import time
 import traceback
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -81,9 +82,9 @@ class ProductTask(luigi.Task):
         """Why the folder and the recipe do not allow this product; None when they do."""
         return None
 
+    @abstractmethod
     def make(self, draft: Draft) -> None:
         """Write the product's files into ``draft.path``."""
-        raise NotImplementedError
 
     @property
     def scope(self) -> Scope:

@@ -74,7 +74,7 @@ class Cover(ProductTask):
     """Green vegetation cover and shadow."""
 
     kind = "cover"
-    version = 2
+    version = 3
     sections = ("cover",)
 
     @classmethod

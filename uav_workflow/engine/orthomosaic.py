@@ -109,19 +109,17 @@ def render_orthomosaic(
     with bounded_cache():
         with mosaic_files(files, grid, names, str(example.dtype), captures) as mosaic:
             _render(maker, grid, mosaic, lambda share: report(_PLAN_SHARE + _TILES_SHARE * share))
-        seams = seam_steps(files[0], files[1])
-        shifts = tuple(band_shifts(files[0])) if len(bands) > 1 else ()
-    return MosaicFacts(
-        orthomosaic=files[0],
-        source_index=files[1],
-        views=files[2],
-        captures=captures,
-        bands=names,
-        covered_share=mosaic.covered / (grid.width * grid.height),
-        hidden_share=mosaic.hidden / max(mosaic.covered, 1),
-        seams=seams,
-        band_shifts=shifts,
-    )
+        return MosaicFacts(
+            orthomosaic=files[0],
+            source_index=files[1],
+            views=files[2],
+            captures=captures,
+            bands=names,
+            covered_share=mosaic.covered / (grid.width * grid.height),
+            hidden_share=mosaic.hidden / max(mosaic.covered, 1),
+            seams=seam_steps(files[0], files[1]),
+            band_shifts=tuple(band_shifts(files[0])) if len(bands) > 1 else (),
+        )
 
 
 def _render(maker: TileMaker, grid: Grid, mosaic: MosaicWriter, report: Progress) -> None:

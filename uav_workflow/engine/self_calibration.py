@@ -107,9 +107,7 @@ def self_calibrate(
     down, down_sigma = expected_down(captures)
     down_sigma = agreed_sigma(block.rotations, down, down_sigma)
     if positions.known.sum() >= LEAST_POINTS:
-        expected_free = np.einsum("nij,ni->nj", block.rotations, down)
-        place = align_to_positions(block.centres, expected_free, positions.xyz, positions.sigma, down_sigma)
-        placed = block.transformed(place.scale, place.rotation, place.shift)
+        placed = _placed_by_positions(block, positions, down, down_sigma)
         xyz, sigma = positions.xyz, _with_drift(positions.sigma)
     else:
         placed = _placed_by_control(block, control)
@@ -161,6 +159,12 @@ def _with_drift(sigma: FloatArray) -> FloatArray:
     drifting = weighed[:, 2] > RTK_SIGMA_M
     weighed[drifting, 2] *= np.sqrt(ALIKE_ALTITUDES)
     return weighed
+
+
+def _placed_by_positions(block: Block, positions: PositionPriors, down: FloatArray, down_sigma: float) -> Block:
+    expected_free = np.einsum("nij,ni->nj", block.rotations, down)
+    place = align_to_positions(block.centres, expected_free, positions.xyz, positions.sigma, down_sigma)
+    return block.transformed(place.scale, place.rotation, place.shift)
 
 
 def _placed_by_control(block: Block, control: ControlMarks) -> Block:

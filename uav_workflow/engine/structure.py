@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.ground import GroundControlPoint
@@ -79,22 +78,13 @@ def reconstruct(
     work.mkdir(parents=True, exist_ok=True)
     watch = Stopwatch()
     positions = position_priors(captures, [point for point in control if not point.is_check])
-    free = tie_photos(
-        [capture.primary for capture in captures],
-        positions,
-        work,
-        settings=settings.ties,
-        report=report,
-        watch=watch,
-    )
+    primaries = [capture.primary for capture in captures]
+    free = tie_photos(primaries, positions, work, settings=settings.ties, report=report, watch=watch)
     report(0.85, "adjusting the block")
-    placed, rows = _in_block_order(captures, free.block.names)
-    known = positions.of(rows)
+    placed, known = _in_block_order(captures, positions, free.block.names)
     calibration, points = _adjusted(free, placed, known, control, settings.calibration)
     watch.stage("adjustment")
-    facts = block_facts(calibration, placed, len(captures)) | free.facts()
-    facts["ground_sigma_m"] = round(ground_sigma_m(calibration), 4)
-    facts["surveyed_points"] = [point.to_json() for point in points]
+    facts = block_facts(calibration, placed, len(captures)) | free.facts() | _ground_facts(calibration, points)
     cameras, shots = _primary_shots(calibration, placed)
     if any(len(capture.images) > 1 for capture in placed):
         report(0.92, "aligning the bands")
@@ -102,24 +92,25 @@ def reconstruct(
         watch.stage("bands")
     facts["cpu_s"] = watch.seconds
     report(1.0, "cameras are placed")
-    lost = [capture.primary.name for capture in captures if capture.primary.name not in shots]
-    return Structure(
-        reconstruction=Reconstruction(
-            crs=positions.crs,
-            offset=positions.offset,
-            cameras=cameras,
-            shots=tuple(shots[name] for name in sorted(shots)),
-            points=calibration.points,
-            missing=tuple(image.name for capture in captures for image in capture.images if image.name not in shots),
-            facts=facts,
-        ),
-        points=tuple(points),
-        findings=(
-            *calibration.findings,
-            *strength_findings(calibration, known),
-            *placement_findings(lost, free.others, len(captures)),
-        ),
+    lost = [image.name for image in primaries if image.name not in shots]
+    reconstruction = Reconstruction(
+        crs=positions.crs,
+        offset=positions.offset,
+        cameras=cameras,
+        shots=tuple(shots[name] for name in sorted(shots)),
+        points=calibration.points,
+        missing=tuple(image.name for capture in captures for image in capture.images if image.name not in shots),
+        facts=facts,
     )
+    said = (*strength_findings(calibration, known), *placement_findings(lost, free.others, len(captures)))
+    return Structure(reconstruction=reconstruction, points=tuple(points), findings=(*calibration.findings, *said))
+
+
+def _ground_facts(calibration: Calibration, points: Sequence[PointResidual]) -> dict[str, Json]:
+    return {
+        "ground_sigma_m": round(ground_sigma_m(calibration), 4),
+        "surveyed_points": [point.to_json() for point in points],
+    }
 
 
 def _adjusted(
@@ -138,11 +129,13 @@ def _adjusted(
     return calibration, _point_residuals(calibration, marks, checks)
 
 
-def _in_block_order(captures: Sequence[Capture], names: Sequence[str]) -> tuple[list[Capture], NDArray[np.int64]]:
-    """Captures of the primary images `names`, and their rows among all captures."""
+def _in_block_order(
+    captures: Sequence[Capture], positions: PositionPriors, names: Sequence[str]
+) -> tuple[list[Capture], PositionPriors]:
+    """Captures of the primary images `names`, and their positions."""
     row_of = {capture.primary.name: row for row, capture in enumerate(captures)}
     rows = np.array([row_of[name] for name in names], np.int64)
-    return [captures[row] for row in rows], rows
+    return [captures[row] for row in rows], positions.of(rows)
 
 
 def _align_bands(

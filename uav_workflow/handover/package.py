@@ -11,7 +11,6 @@ from pathlib import Path
 from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import NotMade
-from uav_workflow.findings import Finding
 from uav_workflow.handover.bridge import Bridge
 from uav_workflow.handover.bridge_files import bridge_files
 from uav_workflow.handover.footprint import box_footprint, table_footprint
@@ -71,24 +70,26 @@ def make_handover(
     variables = list(variables_of(maps))
     if not variables and plots is None:
         raise NotMade("there is no cover, no biomass and no plot table to hand over")
-    findings: list[Finding] = visit.findings
-    facts: dict[str, Json] = {}
     made = list(make_grid_maps(variables, grids or GridSettings(), out))
-    for grid_maps in made:
-        facts[grid_maps.place.name] = grid_maps.facts
-        findings += grid_maps.findings
+    facts: dict[str, Json] = {grid_maps.place.name: grid_maps.facts for grid_maps in made}
+    findings = [*visit.findings, *(finding for grid_maps in made for finding in grid_maps.findings)]
+    findings += [finding for made_bridge in bridges for finding in made_bridge.findings]
     items = [_map_item(visit, grid_maps) for grid_maps in made if grid_maps.files]
     if items:
         _, crs = extent([variable.value.path for variable in variables])
         facts["samples"] = write_samples(made, crs, visit, maps.terrain, out)
         items.append(_table_item(visit, "samples", "sample table", _sample_files(out)))
-    for made_bridge in bridges:
-        items.append(_bridge_item(visit, made_bridge, out))
-        findings += made_bridge.findings
+    items += [_bridge_item(visit, made_bridge, out) for made_bridge in bridges]
     if plots is not None:
         items.append(_table_item(visit, "plots", "plots", list(_plot_files(plots, out))))
     items[0] = replace(items[0], files=[*items[0].files, write_lineage(lineage, out)])
-    subject = Subject(
+    write_catalog(out, _subject(visit, lineage, campaign), items)
+    facts["start_utc"], facts["end_utc"] = visit.span.start.isoformat(), visit.span.end.isoformat()
+    return Made(findings=tuple(findings), facts=facts)
+
+
+def _subject(visit: Visit, lineage: Mapping[str, Json], campaign: Campaign | None) -> Subject:
+    return Subject(
         flight_id=visit.flight_id,
         site=visit.site,
         span=visit.span,
@@ -96,9 +97,6 @@ def make_handover(
         created=datetime.now(UTC).replace(microsecond=0),
         campaign=campaign,
     )
-    write_catalog(out, subject, items)
-    facts["start_utc"], facts["end_utc"] = visit.span.start.isoformat(), visit.span.end.isoformat()
-    return Made(findings=tuple(findings), facts=facts)
 
 
 def _map_item(visit: Visit, made: GridMaps) -> ItemEntry:

@@ -81,11 +81,8 @@ def variables_of(maps: FlightMaps) -> Iterator[Variable]:
     if maps.cover is not None:
         bands = _bands(maps.cover)
         shadow = Layer(path=maps.cover, band="shadow") if "shadow" in bands else None
-        sds = (
-            {}
-            if maps.cover_sd is None
-            else {band: Layer(path=maps.cover_sd, band=band) for band in _bands(maps.cover_sd)}
-        )
+        beside = maps.cover_sd
+        sds = {band: Layer(path=beside, band=band) for band in _bands(beside)} if beside is not None else {}
         for name in [band for band in bands if band in TITLES]:
             sd = sds.get(_COVER_SD.get(name, ""))
             yield Variable(name=name, value=Layer(path=maps.cover, band=name), sd=sd, shadow=shadow)
@@ -94,9 +91,9 @@ def variables_of(maps: FlightMaps) -> Iterator[Variable]:
         # where no one knows how far a whole site lies off the model, nothing is averaged away
         shared = maps.biomass_site_share if math.isfinite(maps.biomass_site_share) else 1.0
         for name in [band for band in bands if band in TITLES]:
-            beside = {role: Layer(path=maps.biomass, band=role) for role in ("sd", "flags") if role in bands}
+            roles = {role: Layer(path=maps.biomass, band=role) for role in ("sd", "flags") if role in bands}
             value = Layer(path=maps.biomass, band=name)
-            yield Variable(name=name, value=value, sd=beside.get("sd"), shared=shared, flags=beside.get("flags"))
+            yield Variable(name=name, value=value, sd=roles.get("sd"), shared=shared, flags=roles.get("flags"))
 
 
 def _bands(path: Path) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from uav_workflow.publication.record import Record, Step
+from uav_workflow.publication.record import DATA, Record, Step
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
@@ -130,7 +130,7 @@ def _link_handovers(crate: ROCrate, record: Record, files: Mapping[str, Any]) ->
     """Say which of the files each flight's hand-over is: the one product that is published whole."""
     for step in record.steps:
         if step.kind == "handover":
-            parts = [entity for name, entity in files.items() if name.startswith(f"data/{step.flight_id}/")]
+            parts = [entity for name, entity in files.items() if name.startswith(f"{DATA}/{step.flight_id}/")]
             if parts:
                 _product(crate, step.kind, step.fingerprint)["hasPart"] = parts
 

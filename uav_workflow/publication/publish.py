@@ -16,11 +16,10 @@ from uav_workflow.publication.iso import write_iso
 from uav_workflow.publication.page import write_pages
 from uav_workflow.publication.quality_form import write_quality_form
 from uav_workflow.publication.reading import chosen_flights, handed_over, read_record
-from uav_workflow.publication.record import Record
+from uav_workflow.publication.record import DATA, Record
 from uav_workflow.publication.stac_catalog import write_catalog
 from uav_workflow.submission.campaigns import campaign_of
 
-DATA = "data"
 WRITERS = (write_catalog, write_datacite, write_iso, write_quality_form, write_pages, write_crate, write_checksums)
 """The crate may name what those before it wrote; the checksums are of everything."""
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.product import Json
 
+DATA = "data"
+"""Folder of a publication that holds the hand-overs, one folder a flight."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedFile:

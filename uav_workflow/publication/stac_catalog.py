@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from uav_workflow.publication.record import Record
+from uav_workflow.publication.record import DATA, Record
 
 NAME = "catalog.json"
 _JSON = "application/json"
@@ -26,7 +26,7 @@ def write_catalog(record: Record, out: Path) -> Path:
     children = [
         {
             "rel": "child",
-            "href": f"./data/{flight.flight_id}/collection.json",
+            "href": f"./{DATA}/{flight.flight_id}/collection.json",
             "type": _JSON,
             "title": f"{flight.site}, {flight.start.date().isoformat()}, flight {flight.flight_id}",
         }

@@ -246,7 +246,7 @@ def _learn(rows: FloatArray, classes: Ints, shapes: Ints) -> tuple[Any, dict[str
         "grouped": round(float((said == classes).mean()), 4),
         "confusion": [[int(count) for count in row] for row in confusion],
         "green_missed": round(float((said[green] != GREEN).mean()), 4),
-        "green_false": round(float((said[others] == GREEN).mean()), 4) if others.any() else 0.0,
+        "green_false": round(float((said[others] == GREEN).mean()), 4) if others.any() else None,
         # a plant taken for shadow is left out of the cover, not counted as soil
         "plants_missed": round(float((said[plants] == SOIL).mean()), 4),
         "plants_false": round(float(named[soil].mean()), 4) if soil.any() else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import numpy as np
@@ -31,16 +32,16 @@ class Greenness(Protocol):
         """Brightness of (bands, …), linear in irradiance."""
 
 
-class _Colour:
+class _Colour(ABC):
     """What indices of red, green and blue share."""
 
     bands: tuple[str, ...] = ("red", "green", "blue")
     green_below: bool = False
     weighted_by_light: bool = False
 
+    @abstractmethod
     def index(self, planes: FloatArray, white: float) -> FloatArray:
         """Greenness."""
-        raise NotImplementedError
 
     def mixing(self, planes: FloatArray, white: float) -> FloatArray:
         """Mixtures are measured along the index itself."""
