@@ -51,15 +51,15 @@ def _count(record: Record, verdict: Verdict) -> int:
 
 
 def _with_unvalidated(record: Record) -> list[Validation]:
-    """The validations, and one of no pairs for each variable that has none."""
-    known = {validation.variable for validation in record.validations}
-    variables = dict.fromkeys(variable for flight in record.flights for variable in flight.variables)
+    """The validations, and one of no pairs for each variable of a flight that has none."""
+    known = {(validation.flight_id, validation.variable) for validation in record.validations}
+    pairs = [(flight.flight_id, variable) for flight in record.flights for variable in flight.variables]
     return [
         *record.validations,
         *(
-            Validation(variable=variable, unit="", method="", n=0, sites=0, figures={})
-            for variable in variables
-            if variable not in known
+            Validation(flight_id=flight_id, variable=variable, unit="", method="", n=0, sites=0, figures={})
+            for flight_id, variable in pairs
+            if (flight_id, variable) not in known
         ),
     ]
 

@@ -94,7 +94,7 @@ def read_record(
         files=tuple(_file(path, root) for path in sorted(root.rglob("*")) if path.is_file()),
         steps=tuple(step for flight in flights for step in _steps(flight.flight_id, products[flight.flight_id])),
         checks=tuple(_waived(check, campaign) for check in checks),
-        validations=tuple(row for made in products.values() for row in _validations(made)),
+        validations=tuple(row for flight_id, made in products.items() for row in _validations(flight_id, made)),
         missing=tuple(missing_fields(campaign)),
         software={"uav-workflow": version("uav-workflow")},
     )
@@ -171,7 +171,7 @@ def _waived(check: Check, campaign: Campaign) -> Check:
     return check
 
 
-def _validations(made: Mapping[str, Product]) -> Iterator[Validation]:
+def _validations(flight_id: str, made: Mapping[str, Product]) -> Iterator[Validation]:
     """Rows of match.csv that compare a plot with its own ground value."""
     import pandas as pd
 
@@ -180,6 +180,7 @@ def _validations(made: Mapping[str, Product]) -> Iterator[Validation]:
     for row in pd.read_csv(path).query("level == 'own'").to_dict("records"):
         figures = {name: float(row[name]) for name in STATISTICS if name in row and pd.notna(row[name])}
         yield Validation(
+            flight_id=flight_id,
             variable=str(row["variable"]),
             unit=str(row["unit"]),
             method=str(row["method"]),

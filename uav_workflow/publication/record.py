@@ -91,7 +91,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """A variable against ground measurements.
+    """A variable of one flight against ground measurements.
 
     Attributes
     ----------
@@ -101,6 +101,7 @@ class Validation:
         Name of a statistic (r2, rmse, bias ...) to its value in `unit`.
     """
 
+    flight_id: str
     variable: str
     unit: str
     method: str

@@ -52,7 +52,8 @@ def _english(record: Record) -> Iterator[str]:
         yield f"Maps are weighted means in satellite cells of {' and '.join(facts.cells)} m with their uncertainty."
     for row in _compared(record):
         rmse = f"RMSE {row.figures['rmse']:.3g}{_unit(row)}"
-        yield f"{row.variable} against {row.n} ground values of {_counted(row.sites, 'site')}: {rmse}."
+        of = f" of flight {row.flight_id}" if len(flights) > 1 else ""
+        yield f"{row.variable}{of} against {row.n} ground values of {_counted(row.sites, 'site')}: {rmse}."
 
 
 def _chinese(record: Record) -> Iterator[str]:
@@ -70,7 +71,8 @@ def _chinese(record: Record) -> Iterator[str]:
         yield f"栅格产品按{'、'.join(facts.cells)}米卫星像元加权平均，并附不确定性。"
     for row in _compared(record):
         rmse = f"{row.figures['rmse']:.3g}{_unit(row)}"
-        yield f"{row.variable}与{row.sites}个样地的{row.n}组地面实测值比较，均方根误差为{rmse}。"
+        of = f"{row.flight_id}架次的" if len(flights) > 1 else ""
+        yield f"{of}{row.variable}与{row.sites}个样地的{row.n}组地面实测值比较，均方根误差为{rmse}。"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,15 @@ def full(root: Path) -> Record:
         steps=steps(),
         checks=checks(),
         validations=(
-            Validation(variable="fvc", unit="1", method="quadrats", n=24, sites=2, figures={"rmse": 0.06, "r2": 0.9}),
+            Validation(
+                flight_id="20250705_one",
+                variable="fvc",
+                unit="1",
+                method="quadrats",
+                n=24,
+                sites=2,
+                figures={"rmse": 0.06, "r2": 0.9},
+            ),
         ),
         software={"uav-workflow": "0.1.0"},
     )

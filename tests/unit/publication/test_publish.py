@@ -104,7 +104,7 @@ def test_everything_a_data_centre_asks_for_is_written(workspace: Path, campaign:
     cited = json.loads((out / "datacite.json").read_text(encoding="utf-8"))
     assert cited["creators"][0]["nameIdentifiers"][0]["nameIdentifier"] == "https://orcid.org/0000-0002-1825-0097"
     assert cited["geoLocations"][0]["geoLocationBox"]["eastBoundLongitude"] == 101.1
-    assert [row.n for row in record.validations] == [12]
+    assert [(row.flight_id, row.n) for row in record.validations] == [(FLIGHT, 12)]
     assert list(record.steps[0].inputs) == ["plots", "plots 2"]
     assert "长草甸" in (out / "index_zh.html").read_text(encoding="utf-8")
     assert not [finding for finding in findings if finding.level != "info"]

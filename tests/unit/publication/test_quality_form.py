@@ -12,6 +12,7 @@ from lxml import html
 from uav_workflow.publication import ceos
 from uav_workflow.publication.quality_form import write_quality_form
 from uav_workflow.publication.record import Record
+from uav_workflow.publication.titles import abstracts
 
 
 def rows(record: Record, out: Path, table: int) -> list[list[str]]:
@@ -48,10 +49,25 @@ def test_validation_with_n_and_stage(tmp_path: Path) -> None:
     flight = replace(record.flights[0], variables=("fvc", "agb"))
     found = rows(replace(record, validations=(*record.validations, many), flights=(flight,)), tmp_path, 2)
 
-    assert [row[:2] for row in found] == [["fvc", "n = 24"], ["height, m", "n = 40"], ["agb", "n = 0"]]
-    assert [row[5].partition(":")[0] for row in found] == ["stage 1", "stage 1", "stage 0"]
-    assert "peer review" in found[1][5]
-    assert found[0][4] == "rmse 0.06, r2 0.9"
+    assert [row[1:3] for row in found] == [["fvc", "n = 24"], ["height, m", "n = 40"], ["agb", "n = 0"]]
+    assert [row[6].partition(":")[0] for row in found] == ["stage 1", "stage 1", "stage 0"]
+    assert "peer review" in found[1][6]
+    assert found[0][5] == "rmse 0.06, r2 0.9"
+
+
+def test_the_abstract_says_of_which_flight_a_figure_is(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    alone = replace(record, flights=record.flights[:1])
+    assert [("20250705_one" in text) for text in abstracts(record)] == [True, True]
+    assert [("20250705_one" in text) for text in abstracts(alone)] == [False, False]
+
+
+def test_a_variable_validated_on_one_flight_is_not_so_on_another(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    flights = tuple(replace(flight, variables=("fvc",)) for flight in record.flights)
+    found = rows(replace(record, flights=flights), tmp_path, 2)
+
+    assert [(row[0], row[2]) for row in found] == [("20250705_one", "n = 24"), ("20250706_two", "n = 0")]
 
 
 def test_text_is_escaped(tmp_path: Path) -> None:
