@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.cover_scenes import SIDE_M, orthomosaic, paint
-from benchmarks.engine import digest_of
 from benchmarks.figures import Figure
+from benchmarks.reached import digest_of_code
 from benchmarks.small_seeds import add_seeds, measure_small
 from uav_workflow.errors import NotMade
 from uav_workflow.rasters.reader import Raster
@@ -24,7 +24,7 @@ from uav_workflow.vegetation.cover import OPINIONS_TIF, SD_BAND, CoverSettings, 
 Floats = NDArray[np.float64]
 Figures = dict[str, list[float]]
 
-MADE_BY = digest_of("uav_workflow/simulation", "uav_workflow/vegetation", "benchmarks")
+MADE_BY = digest_of_code("benchmarks/cover.py")
 SKIES = tuple(Sky)
 GSD_M = (0.01, 0.03)
 RMSE = {0.01: 0.03, 0.03: 0.06}

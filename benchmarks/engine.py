@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.engine_run import EngineRun, run_engine
+from benchmarks.reached import digest_of_code
 from benchmarks.scenarios import FILES, Scenario
 from uav_workflow.engine.reconstruction_io import read_reconstruction
 from uav_workflow.quality.heights import surface_figures, terrain_figures
@@ -29,7 +30,6 @@ LEAST_PHOTOS = 3
 """Fewer make no similarity: nothing can be compared."""
 MOST_PHOTOS = 150
 """Of flights over hectares the cameras alone are compared: they are flown for time and memory."""
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def measure_flights(
@@ -132,15 +132,6 @@ def _key(scenario: Scenario) -> str:
     return sha256(json.dumps(asdict(scenario.options), default=str, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def digest_of(*folders: str) -> str:
-    """Of the sources in folders of the repository: the same figures can only come of the same code."""
-    digest = sha256()
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:10]
-
-
 # as they were when this process began: an edit while it runs would name its flights after code that did not make them
-MADE_BY = digest_of("uav_workflow/simulation", "flight_plans")
-MEASURED_BY = digest_of("uav_workflow", "flight_plans", "benchmarks")
+MADE_BY = digest_of_code("uav_workflow/simulation/flight.py")
+MEASURED_BY = digest_of_code("benchmarks/engine.py", "uav_workflow/engine/__main__.py")

@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.engine import ROOT
 from benchmarks.figures import Figure, as_table
+from benchmarks.reached import ROOT
 
 SIDE, COUNT = 8000, 500
 PEAK_MIB = 1536.0

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.engine import digest_of, flown
+from benchmarks.engine import flown
 from benchmarks.figures import Figure
 from benchmarks.flights import product_of
 from benchmarks.garfield import garfield_figures
+from benchmarks.reached import digest_of_code
 from benchmarks.scenarios import Scenario
 from benchmarks.small_seeds import add_seeds, measure_small
 from uav_workflow.domain.product import Product
@@ -27,7 +28,7 @@ from uav_workflow.simulation.options import SimulationOptions
 from uav_workflow.simulation.panel import ALBEDO_ERROR
 from uav_workflow.simulation.sky import Sky
 
-MADE_BY = digest_of("uav_workflow", "flight_plans", "calibration", "tasks", "benchmarks")
+MADE_BY = digest_of_code("benchmarks/radiometry.py", "uav_workflow/cli/run.py", data="calibration")
 Figures = dict[str, float]
 Say = Callable[[str], None]
 

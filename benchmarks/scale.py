@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.bounds import BOUNDS, Bound
-from benchmarks.engine import ROOT, Figures, measure_flights
+from benchmarks.engine import Figures, measure_flights
 from benchmarks.engine_run import STAGES
 from benchmarks.figures import Figure
+from benchmarks.reached import ROOT
 from benchmarks.scenarios import Scenario, scenario
 
 COUNTS = (30, 100, 300)

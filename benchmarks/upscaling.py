@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine import ROOT
 from benchmarks.figures import Figure, as_table
+from benchmarks.reached import ROOT
 from benchmarks.region import Region, make_region
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.upscaling.predictors import PredictorStack
