@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from uav_workflow.store import Draft
 if TYPE_CHECKING:
     from uav_workflow.domain.flight import Flight
     from uav_workflow.handover.bridge import Bridge
+    from uav_workflow.handover.land_cover import LandCoverMap
     from uav_workflow.handover.maps import GridSettings
     from uav_workflow.handover.variables import FlightMaps
 
@@ -77,7 +79,7 @@ class Handover(ProductTask):
     """Cover and biomass on satellite grids, samples, plots, and a catalog that describes them."""
 
     kind = "handover"
-    version = 3
+    version = 4
     sections = ("handover",)
     roles = ("flight", "campaign")
 
@@ -103,7 +105,7 @@ class Handover(ProductTask):
         draft.note(
             make_handover(
                 visit,
-                _maps(ready),
+                replace(_maps(ready), land_cover=self._land_cover()),
                 draft.path,
                 plots=plots.file("plots.parquet") if plots else None,
                 grids=self._grids(),
@@ -119,6 +121,12 @@ class Handover(ProductTask):
         recipe = self.scope.recipe.handover
         templates = {template.name: template.raster for template in recipe.templates}
         return GridSettings(cells_m=recipe.grids_m, templates=templates, psf_fwhm=recipe.psf_fwhm)
+
+    def _land_cover(self) -> LandCoverMap | None:
+        from uav_workflow.handover.land_cover import LandCoverMap
+
+        named = self.scope.recipe.handover.land_cover
+        return LandCoverMap(name=named.name, path=named.raster, classes=named.classes) if named else None
 
     def _bridges(self, flight: Flight, mosaic: Product | None, day: date) -> list[Bridge]:
         """Set the flight's bands beside every scene of the recipe."""

@@ -14,6 +14,7 @@ from uav_workflow.errors import NotMade
 from uav_workflow.handover.bridge import Bridge
 from uav_workflow.handover.bridge_files import bridge_files
 from uav_workflow.handover.footprint import box_footprint, table_footprint
+from uav_workflow.handover.land_cover import LandCoverMap
 from uav_workflow.handover.lineage import lineage_sentence, write_lineage
 from uav_workflow.handover.maps import GridMaps, GridSettings, extent, make_grid_maps
 from uav_workflow.handover.samples import COLUMNS, grid_code, write_samples
@@ -77,8 +78,10 @@ def make_handover(
     items = [_map_item(visit, grid_maps) for grid_maps in made if grid_maps.files]
     if items:
         _, crs = extent([variable.value.path for variable in variables])
-        facts["samples"] = write_samples(made, crs, visit, maps.terrain, out)
-        items.append(_table_item(visit, "samples", "sample table", _sample_files(out)))
+        samples = write_samples(made, crs, visit, maps, out)
+        facts["samples"] = dict(samples.facts)
+        findings += samples.findings
+        items.append(_table_item(visit, "samples", "sample table", _sample_files(out, maps.land_cover)))
     items += [_bridge_item(visit, made_bridge, out) for made_bridge in bridges]
     if plots is not None:
         items.append(_table_item(visit, "plots", "plots", list(_plot_files(plots, out))))
@@ -143,9 +146,11 @@ def _properties(visit: Visit) -> dict[str, Json]:
     return {"uav:flight_id": visit.flight_id, "uav:site": visit.site}
 
 
-def _sample_files(out: Path) -> list[FileEntry]:
-    columns: list[Json] = [{"name": name, "description": meaning} for name, meaning in COLUMNS.items()]
-    columns.append({"name": "geometry", "description": "the cell"})
+def _sample_files(out: Path, land_cover: LandCoverMap | None) -> list[FileEntry]:
+    meanings = {**COLUMNS, "geometry": "the cell"}
+    if land_cover is not None:
+        meanings["land_cover"] += f"; here {land_cover.name}"
+    columns: list[Json] = [{"name": name, "description": meaning} for name, meaning in meanings.items()]
     entries = (("samples", "samples.parquet", PARQUET), ("samples_csv", "samples.csv", CSV))
     return [
         FileEntry(

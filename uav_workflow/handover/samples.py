@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.ground import VARIABLES
-from uav_workflow.domain.product import Json
+from uav_workflow.domain.product import Json, Made
 from uav_workflow.handover.cells import CellMap, Float64
 from uav_workflow.handover.folds import SpatialFolds, spatial_folds
 from uav_workflow.handover.grids import SatelliteGrid
+from uav_workflow.handover.land_cover import land_cover_findings, land_cover_of
 from uav_workflow.handover.maps import GridMaps
 from uav_workflow.handover.mgrs import sentinel_tiles
-from uav_workflow.handover.terrain import Terrain, cell_terrain
+from uav_workflow.handover.terrain import cell_terrain
+from uav_workflow.handover.variables import FlightMaps
 from uav_workflow.handover.when import Visit
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ COLUMNS: Mapping[str, str] = {
     "elevation_m": "mean height of the terrain model, in the flight's vertical reference",
     "slope_deg": "slope of a plane through the terrain model, degrees",
     "aspect_deg": "direction of its steepest descent, degrees clockwise from grid north; empty on level ground",
+    "land_cover": "code of the class with the largest area in the cell; empty without a map of land cover",
+    "land_cover_share": "share of the whole cell that it has",
+    "land_cover_label": "what the code means; empty where the recipe does not say",
     "flight_id": "flight",
     "site_id": "site",
     "date": "local date of the flight",
@@ -56,19 +61,25 @@ COLUMNS: Mapping[str, str] = {
 }
 """Columns beside the geometry, and their meaning."""
 
+_OF_THE_GROUND = ("elevation_m", "slope_deg", "aspect_deg", "land_cover", "land_cover_share")
 MOST_WEIGHT = 4.0
 """Cap of a weight: twice as certain as the median cell, and no more."""
 
 
-def write_samples(made: Sequence[GridMaps], crs: str, visit: Visit, terrain: Path | None, out: Path) -> dict[str, Json]:
+def write_samples(made: Sequence[GridMaps], crs: str, visit: Visit, maps: FlightMaps, out: Path) -> Made:
     """Write samples.parquet (GeoParquet) and samples.csv (geometry as WKT), and say how they were cut into folds.
 
     Parameters
     ----------
     crs : str
         Of the table: the flight's; cells of another zone are turned a little in it.
-    terrain : Path or None
-        Terrain model; without one its columns are empty.
+    maps : FlightMaps
+        Its terrain and land cover; without one its columns are empty.
+
+    Raises
+    ------
+    RasterError
+        The land cover can't be used.
     """
     import geopandas as gpd
     import pandas as pd
@@ -79,8 +90,8 @@ def write_samples(made: Sequence[GridMaps], crs: str, visit: Visit, terrain: Pat
     for grid_maps in made:
         if not grid_maps.maps:
             continue
-        ground = cell_terrain(terrain, grid_maps.place.grid) if terrain is not None else None
         polygons = _corners(grid_maps.place.grid, crs)
+        ground = _ground(maps, grid_maps.place.grid, polygons, crs)
         for cells in grid_maps.maps:
             seen = cells.planes["coverage_fraction"] > 0
             if seen.any():
@@ -100,7 +111,28 @@ def write_samples(made: Sequence[GridMaps], crs: str, visit: Visit, terrain: Pat
     flat = pd.DataFrame(frame.drop(columns="geometry"))
     flat["geometry"] = shapely.to_wkt(frame.geometry.to_numpy(), rounding_precision=4)
     flat.to_csv(out / "samples.csv", index=False, float_format="%.10g")
-    return {"rows": len(frame), "folds": folds.n, "block_m": folds.side, "note": folds.note}
+    facts: dict[str, Json] = {"rows": len(frame), "folds": folds.n, "block_m": folds.side, "note": folds.note}
+    if maps.land_cover is None:
+        return Made(facts=facts)
+    codes = frame.drop_duplicates("cell_id")["land_cover"].to_numpy(np.float64, na_value=np.nan)
+    return Made(
+        findings=tuple(land_cover_findings(maps.land_cover, codes)), facts=facts | {"land_cover": maps.land_cover.name}
+    )
+
+
+def _ground(maps: FlightMaps, grid: Grid, polygons: Float64, crs: str) -> dict[str, NDArray[Any]]:
+    """What is known of the ground of every cell: column -> (rows, columns)."""
+    unknown = np.full(grid.shape, np.nan)
+    columns: dict[str, NDArray[Any]] = dict.fromkeys(_OF_THE_GROUND, unknown)
+    columns["land_cover_label"] = np.full(grid.shape, None, dtype=object)
+    if maps.terrain is not None:
+        plane = cell_terrain(maps.terrain, grid)
+        columns |= {"elevation_m": plane.elevation, "slope_deg": plane.slope, "aspect_deg": plane.aspect}
+    if maps.land_cover is not None:
+        land = land_cover_of(maps.land_cover, polygons.reshape(-1, 4, 2), crs)
+        named = {"land_cover": land.code, "land_cover_share": land.share, "land_cover_label": land.label}
+        columns |= {name: values.reshape(grid.shape) for name, values in named.items()}
+    return columns
 
 
 def cell_ids(place: SatelliteGrid) -> NDArray[Any]:
@@ -122,7 +154,9 @@ def grid_code(place: SatelliteGrid) -> str | None:
     return f"MGRS-{tiles[0]}" if tiles else None
 
 
-def _rows(cells: CellMap, place: SatelliteGrid, ground: Terrain | None, seen: NDArray[np.bool_]) -> pd.DataFrame:
+def _rows(
+    cells: CellMap, place: SatelliteGrid, ground: Mapping[str, NDArray[Any]], seen: NDArray[np.bool_]
+) -> pd.DataFrame:
     import pandas as pd
 
     def of(plane: Float64 | None) -> Float64:
@@ -143,9 +177,9 @@ def _rows(cells: CellMap, place: SatelliteGrid, ground: Terrain | None, seen: ND
             "flagged_fraction": of(planes.get("flagged_fraction")),
             "n_pixels": of(planes["n"]).astype(np.int64),
             "flags": cells.flags[seen].astype(np.int64),
-            "elevation_m": of(ground.elevation if ground else None),
-            "slope_deg": of(ground.slope if ground else None),
-            "aspect_deg": of(ground.aspect if ground else None),
+            **{name: ground[name][seen] for name in _OF_THE_GROUND},
+            "land_cover": pd.array(ground["land_cover"][seen], dtype="Int64"),
+            "land_cover_label": pd.array(ground["land_cover_label"][seen], dtype="string"),
         }
     )
     table["weight"] = weights(table["sd"].to_numpy(), table["coverage"].to_numpy())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from uav_workflow.handover.land_cover import LandCoverMap
 from uav_workflow.rasters.reader import Raster
 
 TITLES = {
@@ -32,6 +33,8 @@ class FlightMaps:
         Part of the biomass model's error variance that all cells of a site share; NaN where it is not known.
     terrain : Path or None
         dtm.tif: slope and aspect of the cells.
+    land_cover : LandCoverMap or None
+        Somebody else's map of the land that was flown over.
     """
 
     cover: Path | None = None
@@ -39,6 +42,7 @@ class FlightMaps:
     biomass: Path | None = None
     biomass_site_share: float = math.nan
     terrain: Path | None = None
+    land_cover: LandCoverMap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,25 @@ class Template(Section):
         return with_digest(document, "raster", "", "name a raster in a CRS in metres")
 
 
+class LandCover(Section):
+    """A map of land cover that goes with the samples."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """For people, with its year: ESA WorldCover 2021 v200."""
+    raster: Path
+    """One band of whole numbers, in any CRS."""
+    raster_sha256: str | None = None
+    """Its digest, filled in when the recipe is read."""
+    classes: dict[int, str] = Field(default_factory=dict)
+    """Code to what it means, such as 30: Grassland."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_raster(cls, document: Any) -> Any:
+        """Put the digest of the map beside its path."""
+        return with_digest(document, "raster", "", "name a raster of land-cover codes")
+
+
 class Scene(Section):
     """A satellite scene the drone's bands are set beside; nothing is corrected by it."""
 
@@ -64,6 +83,7 @@ class Handover(Section):
     """Full width at half maximum of a Gaussian point spread, in cells (1.0 - 1.3 is Sentinel-2's at 10 m); cells are
     weighted by area when absent."""
     scenes: list[Scene] = Field(default_factory=list)
+    land_cover: LandCover | None = None
 
     @model_validator(mode="after")
     def _some_cells(self) -> Handover:
