@@ -21,6 +21,7 @@ from uav_workflow.domain.reconstruction import Camera
 from uav_workflow.flights.photos import read_photo
 from uav_workflow.flights.sensors import match_profile
 from uav_workflow.simulation.rededge import BandTags, Response, SunSensorTags, write_band
+from uav_workflow.simulation.rigs import RIGS
 
 EXIFTOOL_S = 0.116
 """One exiftool process a file, the faster end of 116 - 145 ms measured elsewhere on two cores (radiometry.md §0.11);
@@ -127,7 +128,10 @@ def _write(folder: Path, capture: int, band: int) -> Path:
         solar_azimuth=2.5,
     )
     tags = BandTags(
-        band=("Blue", "Green", "Red", "NIR", "Red edge")[band],
+        model="RedEdge-M",
+        band=RIGS["rededge"].bands[band].name,
+        centre_nm=RIGS["rededge"].bands[band].centre_nm,
+        fwhm_nm=RIGS["rededge"].bands[band].fwhm_nm,
         index=band,
         reference=1,
         capture_id=f"capture{capture}",

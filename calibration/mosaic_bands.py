@@ -62,9 +62,11 @@ class MosaicBands:
         """
         names, is_byte = _named_bands(path)
         keys = {band_key(name): name for name in names}
+        # nodes drop blanks and signs: "Red edge-705" comes back as RedEdge705
+        plain = {key.replace("_", ""): name for key, name in keys.items()}
         is_rgb8 = not known and is_byte and set(_RGB) <= set(keys)
         wanted = [band_key(band["band"]) for band in known.get("bands", ())] or list(_RGB if is_rgb8 else keys)
-        missing = [key for key in wanted if key not in keys]
+        missing = [key for key in wanted if key.replace("_", "") not in plain]
         if missing:
             raise CalibrationError(
                 f"{path}: the orthomosaic lacks band {', '.join(missing)}; it has {', '.join(names)}. The node left it "
@@ -74,7 +76,7 @@ class MosaicBands:
         centres |= {band_key(band["band"]): band["centre_nm"] for band in known.get("bands", ())}
         wanted.sort(key=lambda key: centres.get(key) or _USUAL_NM.get(key, math.inf))
         return cls(
-            source=tuple(keys[key] for key in wanted),
+            source=tuple(plain[key.replace("_", "")] for key in wanted),
             names=tuple(wanted),
             centres_nm=tuple(centres.get(key) for key in wanted),
             is_rgb8=is_rgb8,

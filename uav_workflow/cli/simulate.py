@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def simulate(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the flight and its truth.")],
-    sensor: Annotated[str, typer.Option(help="rgb or rededge.")] = "rgb",
+    sensor: Annotated[str, typer.Option(help="rgb, rededge or rededge_dual.")] = "rgb",
     captures: Annotated[int, typer.Option(min=1, help="Survey captures.")] = 24,
     gsd: Annotated[float, typer.Option(help="Ground sampling distance, cm.")] = 1.5,
     seed: Annotated[int, typer.Option(min=0, help="Of flight and scene; the same seed makes the same files.")] = 1,

@@ -19,6 +19,7 @@ RIG_ANGLE_ERROR_DEG = 0.2
 VIGNETTING_ERROR = 0.01
 """Largest error of the tagged vignetting, as a share of the brightness in the corner."""
 BASELINE_M = 0.03
+SECOND_BODY_M = 0.14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +150,14 @@ def plain(
 
 
 def _rig_places(bands: int, reference: int) -> FloatArray:
-    """Lenses on a cross with 3 cm arms around the reference camera."""
+    """Lenses on a cross with 3 cm arms around the reference camera; five more on another cross beside it."""
     arms = [(1, 0), (0, 1), (-1, 0), (0, -1)]
     places = np.zeros((bands, 3))
-    others = [index for index in range(bands) if index != reference]
-    for index, (x, y) in zip(others, arms, strict=False):
+    first = [index for index in range(bands) if index != reference][: len(arms)]
+    for index, (x, y) in zip(first, arms, strict=False):
         places[index, :2] = BASELINE_M * x, BASELINE_M * y
+    for index, (x, y) in zip(range(len(arms) + 1, bands), [(0, 0), *arms], strict=False):
+        places[index, :2] = SECOND_BODY_M + BASELINE_M * x, BASELINE_M * y
     return places
 
 

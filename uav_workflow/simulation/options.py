@@ -12,7 +12,7 @@ from uav_workflow.simulation.sky import Sky
 
 SCENERIES = ("meadow", "built")
 """Landscapes that can be flown over; see `scene.LANDSCAPES`."""
-SENSORS = {"rgb": "dji_rgb", "rededge": "micasense_rededge"}
+SENSORS = {"rgb": "dji_rgb", "rededge": "micasense_rededge", "rededge_dual": "micasense_rededge"}
 """Sensors that can fly, and the name of their profile in flight.yaml."""
 
 
@@ -23,7 +23,7 @@ class SimulationOptions:
     Attributes
     ----------
     sensor : str
-        ``rgb`` or ``rededge``.
+        ``rgb``, ``rededge`` (five bands) or ``rededge_dual`` (ten).
     landscape : str
         ``meadow``, or ``built``: hills of 5 m with boxes, walls, trees and shrubs on gravel and grass.
     captures : int
@@ -93,6 +93,8 @@ class SimulationOptions:
             raise UsageError("plots and reference targets don't go together; ask for no plots")
         if not 0.2 <= self.gsd_cm <= 20:
             raise UsageError(f"GSD {self.gsd_cm:g} cm is outside what the scene can show (0.2 - 20 cm)")
+        if abs(0.05 / self.texel - round(0.05 / self.texel)) > 1e-6:
+            raise UsageError(f"texel of {self.texel:g} m: 5 cm must be a whole number of them, such as 0.025 or 0.01")
         if self.captures < 1:
             raise UsageError("a flight needs at least one capture")
         if not 0 <= self.harvested <= self.plots:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from uav_workflow.domain.reconstruction import Camera, Shot
 from uav_workflow.simulation.light import DIRECT_SCALE, SKY_SCALE
-from uav_workflow.simulation.materials import reflectance_table
 from uav_workflow.simulation.photograph import undistort
 from uav_workflow.simulation.scene import DIRECT, MATERIAL, SKY, TONE, Scene
 from uav_workflow.simulation.sky import Light
@@ -54,11 +53,14 @@ class PanelScene:
         Direction of the code's top, clockwise from grid north.
     albedo : (bands,) float64
         True albedo.
+    meadow : (bands, materials) float32
+        Reflectance of what lies around.
     """
 
     place: FloatArray
     turn_deg: float
     albedo: FloatArray
+    meadow: NDArray[np.float32]
 
 
 def panel_radiance(
@@ -70,7 +72,7 @@ def panel_radiance(
     left, _, _, upper = PLATE_MM
     column, row = (x_mm - left) / STEP_MM - 0.5, (upper - y_mm) / STEP_MM - 0.5
     on_card = cv2.remap(card, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=-1.0)
-    around = _meadow(scene, band, x, y, light)
+    around = _meadow(scene, panel.meadow[band], x, y, float(light.direct_share[band]))
     apparent = np.where(on_card >= 0, on_card, around)
     return np.asarray(apparent * np.float32(light.level[band] / math.pi), np.float32)
 
@@ -119,16 +121,16 @@ def _card(albedo: float) -> NDArray[np.float32]:
 
 
 def _meadow(
-    scene: Scene, band: int, x: NDArray[np.float32], y: NDArray[np.float32], light: Light
+    scene: Scene, reflectance: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32], direct_share: float
 ) -> NDArray[np.float32]:
     """Apparent reflectance of the meadow around; texels are larger than pixels here and are drawn smoothly."""
     texel = scene.spec.texel_m
     row, col = -y / texel - scene.row0, x / texel - scene.col0
     first_r, first_c = max(int(row.min()) - 2, 0), max(int(col.min()) - 2, 0)
     looks = scene.looks[first_r : int(row.max()) + 3, first_c : int(col.max()) + 3]
-    share = np.float32(light.direct_share[band])
+    share = np.float32(direct_share)
     lit = share * looks[..., DIRECT] / np.float32(DIRECT_SCALE) + (1 - share) * looks[..., SKY] / np.float32(SKY_SCALE)
     tone = np.float32(0.5) + looks[..., TONE] / np.float32(255)
-    patch = (reflectance_table()[band][looks[..., MATERIAL]] * tone * lit).astype(np.float32)
+    patch = (reflectance[looks[..., MATERIAL]] * tone * lit).astype(np.float32)
     map_x, map_y = (col - first_c - 0.5).astype(np.float32), (row - first_r - 0.5).astype(np.float32)
     return np.asarray(cv2.remap(patch, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.float32)

@@ -29,8 +29,6 @@ LEAST = 16
 """12 bits, shifted by four: the least step."""
 MOST = 65520
 PIXEL_UM = 3.75
-CENTRE_NM = (475, 560, 668, 840, 717)
-FWHM_NM = (20, 20, 10, 40, 10)
 FULL_WELL = 14_000.0
 """Electrons at 65520 and gain 1."""
 READ_ELECTRONS = 14.0
@@ -89,7 +87,10 @@ class SunSensorTags:
 class BandTags:
     """What the rig writes beside one image."""
 
+    model: str
     band: str
+    centre_nm: int
+    fwhm_nm: int
     index: int
     reference: int
     capture_id: str
@@ -117,7 +118,7 @@ def _directories(tags: BandTags) -> Directories:
     moment = tags.time_utc.strftime("%Y:%m:%d %H:%M:%S")
     main = [
         Entry(271, ASCII, "MicaSense"),
-        Entry(272, ASCII, "RedEdge-M"),
+        Entry(272, ASCII, tags.model),
         Entry(274, SHORT, (1,)),
         Entry(305, ASCII, "v5.2.3"),
         Entry(306, ASCII, moment),
@@ -183,8 +184,8 @@ def _camera(tags: BandTags) -> Mapping[str, object]:
     camera, mm = tags.camera, _pixel_mm(tags.camera)
     return {
         "BandName": tags.band,
-        "CentralWavelength": CENTRE_NM[tags.index],
-        "WavelengthFWHM": FWHM_NM[tags.index],
+        "CentralWavelength": tags.centre_nm,
+        "WavelengthFWHM": tags.fwhm_nm,
         "VignettingCenter": _sequence(tags.vignetting_centre),
         "VignettingPolynomial": _sequence(tags.vignetting),
         "ModelType": "perspective",
@@ -193,7 +194,7 @@ def _camera(tags: BandTags) -> Mapping[str, object]:
         "PerspectiveFocalLengthUnits": "mm",
         "PerspectiveDistortion": _sequence((camera.k1, camera.k2, camera.k3, camera.p1, camera.p2)),
         "BandSensitivity": 0.2,
-        "RigName": "RedEdge-M",
+        "RigName": tags.model,
         "RigCameraIndex": tags.index,
         "RigRelatives": ", ".join(f"{angle:.6f}" for angle in tags.rig_deg),
         "RigRelativesReferenceRigCameraIndex": tags.reference,
@@ -215,8 +216,8 @@ def _sun_sensor(tags: BandTags) -> Mapping[str, object]:
         "Serial": "DA01-SIM0001-OB",
         "SwVersion": "v1.2.3",
         "SensorId": tags.index,
-        "CenterWavelength": CENTRE_NM[tags.index],
-        "Bandwidth": FWHM_NM[tags.index],
+        "CenterWavelength": tags.centre_nm,
+        "Bandwidth": tags.fwhm_nm,
         "Exposure": "0.1",
         "Gain": 4,
         "SpectralIrradiance": f"{sun.spectral * 100:.6f}",

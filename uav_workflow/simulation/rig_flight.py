@@ -1,4 +1,4 @@
-"""A flight with the five-band rig: panel, survey, panel."""
+"""A flight with a multispectral rig: panel, survey, panel."""
 
 from __future__ import annotations
 
@@ -15,26 +15,22 @@ from flight_plans.presets import camera_preset
 from uav_workflow.domain.reconstruction import Shot
 from uav_workflow.simulation.cameras import BandCamera, corner_error, rig
 from uav_workflow.simulation.folder import write_table
-from uav_workflow.simulation.materials import BANDS, reflectance_table
 from uav_workflow.simulation.options import SimulationOptions
 from uav_workflow.simulation.panel import ALBEDO_ERROR, HEIGHT_M, SERIAL, PanelScene, panel_radiance, printed_albedo
 from uav_workflow.simulation.path import DRIFT_M, WHITE_M, Station, nadir_rotation
 from uav_workflow.simulation.photograph import apparent_reflectance
-from uav_workflow.simulation.rededge import CENTRE_NM, BandTags, Response, digitise, write_band
+from uav_workflow.simulation.rededge import BandTags, Response, digitise, write_band
+from uav_workflow.simulation.rigs import RIGS, Rig
 from uav_workflow.simulation.scene import Scene
+from uav_workflow.simulation.sky import Light
 from uav_workflow.simulation.sun_sensor import SunSensor
 from uav_workflow.simulation.survey import Survey, plan, shot_of
 
 FloatArray = NDArray[np.float64]
 
-REFERENCE = 1
-"""Green: the camera the others' angles refer to."""
 CORNER_LIGHT = 0.62
 SHAKE_DEG = (2.0, 1.6, 1.6)
 """The rig is fixed to the airframe: yaw, pitch, roll."""
-TYPICAL = np.array([0.065, 0.10, 0.115, 0.33, 0.19])
-"""Mean reflectance that the meter expects of a meadow, and of a panel on it."""
-TYPICAL_PANEL = np.array([0.28, 0.28, 0.28, 0.36, 0.32])
 METERED_COUNTS = 18_000.0
 PANEL_GAP_S = 45.0
 
@@ -55,7 +51,7 @@ class _Trigger:
 
 
 class RigFlight:
-    """Photos of the five-band rig; see `sensors.Sensor`."""
+    """Photos of a rig; see `sensors.Sensor`."""
 
     channels = 1
 
@@ -65,44 +61,45 @@ class RigFlight:
         camera = replace(preset, width_px=width, height_px=height, pixel_um=preset.pixel_um * preset.width_px / width)
         rng = np.random.default_rng((options.seed, 3))
         self._options = options
+        self._rig: Rig = RIGS[options.sensor]
         self.bands: list[BandCamera] = rig(
-            len(BANDS),
-            REFERENCE,
+            len(self._rig.bands),
+            self._rig.reference,
             (width, height),
             camera.focal_px,
             corner_light=CORNER_LIGHT,
             rng=rng,
             focal_error=options.focal_tag_error,
         )
-        self.survey: Survey = plan(options, camera, self.bands[REFERENCE].camera.fx, SHAKE_DEG)
+        self.survey: Survey = plan(options, camera, self.bands[self._rig.reference].camera.fx, SHAKE_DEG)
         self._responses = [
             Response(
                 a1=float(rng.uniform(1.6e-4, 2.6e-4)),
                 a2=float(rng.uniform(0.2e-7, 1.0e-7)),
                 a3=float(rng.uniform(1, 8) * 1e-6),
             )
-            for _ in BANDS
+            for _ in self._rig.bands
         ]
-        self._albedo_share = 1 + rng.uniform(-ALBEDO_ERROR, ALBEDO_ERROR, len(BANDS))
-        self._sun_sensor = SunSensor(len(BANDS), rng)
+        self._albedo_share = 1 + rng.uniform(-ALBEDO_ERROR, ALBEDO_ERROR, len(self.bands))
+        self._sun_sensor = SunSensor(len(self.bands), rng)
         self._brightness = [band.vignetting.brightness(width, height) for band in self.bands]
         self._place = self._panel_place(rng)
 
     @property
     def reference(self) -> BandCamera:
         """Camera in whose photos ground points are marked."""
-        return self.bands[REFERENCE]
+        return self.bands[self._rig.reference]
 
     @property
     def measures(self) -> Sequence[str]:
         """Bands."""
-        return BANDS
+        return self._rig.names
 
     def photograph(self, out: Path, scene: Scene, progress: Callable[[float], None]) -> list[tuple[str, Shot]]:
         """Take and write every photo of survey and panels, and truth/panels.csv."""
         (out / "panels").mkdir(exist_ok=True)
         triggers = self._triggers()
-        jobs = [(trigger, band) for trigger in triggers for band in range(len(BANDS))]
+        jobs = [(trigger, band) for trigger in triggers for band in range(len(self.bands))]
 
         def one(job: tuple[_Trigger, int]) -> tuple[str, Shot] | None:
             return self._take(out, scene, *job)
@@ -114,8 +111,8 @@ class RigFlight:
                     shots.append(shot)
                 progress(done / len(jobs))
         rows = [
-            [SERIAL, name, nm, f"{printed_albedo(nm):.5f}", f"{printed_albedo(nm) * share:.5f}"]
-            for name, nm, share in zip(BANDS, CENTRE_NM, self._albedo_share, strict=True)
+            [SERIAL, band.name, band.centre_nm, f"{printed:.5f}", f"{printed * share:.5f}"]
+            for band, printed, share in zip(self._rig.bands, self._printed(), self._albedo_share, strict=True)
         ]
         write_table(out / "truth" / "panels.csv", ("serial", "band", "centre_nm", "printed", "true"), rows)
         return shots
@@ -136,6 +133,12 @@ class RigFlight:
             "clock_offset_s": abs(self.survey.clock_offset_s),
             **self._sun_sensor.errors(),
         }
+
+    def _printed(self) -> FloatArray:
+        return np.array([printed_albedo(band.centre_nm) for band in self._rig.bands])
+
+    def _light(self, seconds: float) -> Light:
+        return self._rig.light(self.survey.light(seconds))
 
     def _angle_error(self, band: BandCamera) -> float:
         return float(np.abs(np.subtract(band.tagged_rotation_deg, band.true_rotation_deg)).max())
@@ -177,13 +180,13 @@ class RigFlight:
         band, response = self.bands[index], self._responses[index]
         name = trigger.name(index)
         shot = shot_of(trigger.station, band, Path(name).name, self.survey.true_time(trigger.station.seconds))
-        light = self.survey.light(trigger.station.seconds)
+        light = self._light(trigger.station.seconds)
         if trigger.panel:
-            albedo = np.array([printed_albedo(nm) for nm in CENTRE_NM]) * self._albedo_share
-            panel = PanelScene(place=self._place, turn_deg=0.0, albedo=albedo)
+            albedo = self._printed() * self._albedo_share
+            panel = PanelScene(place=self._place, turn_deg=0.0, albedo=albedo, meadow=self._rig.reflectances())
             radiance = panel_radiance(scene, panel, band.camera, shot, band=index, light=light)
         else:
-            table = reflectance_table()[index : index + 1]
+            table = self._rig.reflectances()[index : index + 1]
             share = float(light.direct_share[index])
             radiance = apparent_reflectance(scene, band.camera, shot, table, share)[0]
             radiance *= np.float32(light.level[index] / math.pi)
@@ -196,23 +199,27 @@ class RigFlight:
     def _meter(self, trigger: _Trigger, index: int, level: float) -> tuple[float, float]:
         """(exposure time, gain): after the light, with the meter's whims; in dim light and now and then gain 2."""
         rng = np.random.default_rng((self._options.seed, 37, trigger.number))
-        typical = TYPICAL_PANEL if trigger.panel else TYPICAL
+        band = self._rig.bands[index]
+        typical = band.typical_panel if trigger.panel else band.typical
         gain = 2.0 if rng.uniform() < 0.12 or level < 0.25 else 1.0
         whim = math.exp(float(rng.normal(0, 0.10)))
-        exposure = self._responses[index].exposure(typical[index] * level / math.pi, METERED_COUNTS * whim, gain)
+        exposure = self._responses[index].exposure(typical * level / math.pi, METERED_COUNTS * whim, gain)
         return round(exposure * 1e6 / 5) * 5e-6, gain
 
     def _tags(self, trigger: _Trigger, index: int, exposure_s: float, gain: float) -> BandTags:
-        site, band = self.survey.site, self.bands[index]
+        site, band, seen = self.survey.site, self.bands[index], self._rig.bands[index]
         lon, lat = site.geographic(trigger.gps[None, :2])[0]
         moment = self.survey.tagged_time(trigger.station.seconds)
-        light = self.survey.light(trigger.station.seconds)
+        light = self._light(trigger.station.seconds)
         rng = np.random.default_rng((self._options.seed, 43, trigger.number, index))
         sun = site.sun_vector(self.survey.true_time(trigger.station.seconds))
         return BandTags(
-            band=BANDS[index],
+            model=self._rig.model,
+            band=seen.name,
+            centre_nm=seen.centre_nm,
+            fwhm_nm=seen.fwhm_nm,
             index=index,
-            reference=REFERENCE,
+            reference=self._rig.reference,
             capture_id=f"SIM{self._options.seed:06d}C{trigger.number:010d}",
             flight_id=f"SIM{self._options.seed:017d}",
             time_utc=moment,

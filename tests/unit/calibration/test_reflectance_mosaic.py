@@ -75,6 +75,17 @@ def test_bands_by_name_in_wavelength_order(tmp_path, mosaic, cube):
     assert [finding.code for finding in made.findings] == ["overlaps-not-compared"]
 
 
+def test_names_a_node_has_stripped_are_known_again(tmp_path):
+    """OpenDroneMap keeps letters and digits of a band's name only: the second camera of a dual rig."""
+    with cog(tmp_path / "orthomosaic.tif", GRID, ("red", "rededge", "rededge705")) as writer:
+        writer.write(WHOLE, np.stack([np.full(GRID.shape, value, np.float32) for value in (0.1, 0.3, 0.2)]))
+    calibration = calibrated(tmp_path / "c", [("Red", 668.0), ("Red edge-705", 705.0), ("Red edge", 717.0)])
+    made = _make(tmp_path / "orthomosaic.tif", RIG, calibration, tmp_path / "out")
+    assert made.facts["bands"] == ["red", "red_edge_705", "red_edge"]
+    with rasterio.open(tmp_path / "out/reflectance.tif") as dataset:
+        assert dataset.read()[:, 50, 50].tolist() == pytest.approx([0.1, 0.2, 0.3])
+
+
 def test_a_band_the_node_lost_is_an_error(tmp_path, mosaic):
     calibration = calibrated(tmp_path / "c", [("Blue", 475.0), ("Red", 668.0)])
     with pytest.raises(CalibrationError, match="lacks band blue"):

@@ -289,7 +289,12 @@ def test_a_full_folder_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "word"),
-    [({"sensor": "lidar"}, "lidar"), ({"gsd_cm": 0.0}, "GSD"), ({"harvested": 5, "plots": 2}, "harvested")],
+    [
+        ({"sensor": "lidar"}, "lidar"),
+        ({"gsd_cm": 0.0}, "GSD"),
+        ({"harvested": 5, "plots": 2}, "harvested"),
+        ({"texel_m": 0.02}, "texel"),
+    ],
 )
 def test_impossible_options_are_refused(wrong: dict[str, object], word: str) -> None:
     with pytest.raises(UsageError, match=word):
