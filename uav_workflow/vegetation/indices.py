@@ -21,8 +21,18 @@ from uav_workflow.rasters.writer import cog
 
 FloatArray = NDArray[np.float32]
 
-SYMBOLS: Mapping[str, str] = {"B": "blue", "G": "green", "R": "red", "RE1": "red_edge", "N": "nir"}
-"""Band of this project behind each band symbol of the catalogue."""
+SYMBOLS: Mapping[str, str] = {
+    "B": "blue",
+    "G": "green",
+    "R": "red",
+    "RE1": "red_edge",
+    "N": "nir",
+    "A": "blue_444",
+    "G1": "green_531",
+    "RE2": "red_edge_740",
+}
+"""Band of this project behind each band symbol of the catalogue; the last three are the second camera's of a rig of ten
+bands. RE1 is the band named red edge (717 nm) there too, so that an index means the same on rigs of five bands."""
 ALIASES: Mapping[str, str] = {"NDRE": "NDREI"}
 """Usual name -> name in the catalogue."""
 LIMITS: Mapping[str, tuple[float, float]] = {"VARI": (-1.0, 1.0)}

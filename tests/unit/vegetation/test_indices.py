@@ -45,6 +45,14 @@ def test_formula(name: str, expected: float) -> None:
     assert not pole.any()
 
 
+def test_the_second_camera_of_a_ten_band_rig() -> None:
+    """MTCI = (RE2 - RE1) / (RE1 - R), Dash and Curran 2004: red edge at 740 and 717 nm."""
+    index = find_index("MTCI")
+    assert set(index.bands) == {"red", "red_edge", "red_edge_740"}
+    values, *_ = index.compute(planes(red=0.05, red_edge=0.2, red_edge_740=0.35))
+    np.testing.assert_allclose(values, 1.0, rtol=1e-6)
+
+
 def test_excess_green_has_no_scale_and_needs_three_colours() -> None:
     """The catalogue writes R, G, B for chromaticities: taken at its word ExG would change with the light."""
     index = find_index("ExR")
