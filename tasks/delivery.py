@@ -47,7 +47,7 @@ class Report(ProductTask):
     """One self-contained page: gates, maps, plots, statistics, methods, findings, what was not made and why."""
 
     kind = "report"
-    version = 2
+    version = 3
     sections = ("acceptance",)
     roles = ("flight", "plots", "observations")
 

@@ -15,9 +15,7 @@ def stage(n: int) -> int:
 
 
 def reason(n: int) -> str:
-    """Why it is this stage and not a higher one."""
+    """Why it is this stage and not a higher one: key of the words of every language."""
     if n == 0:
-        return "no pair of a drone's and a ground value"
-    if n < SITES_OF_STAGE_2:
-        return f"compared with ground values, fewer than {SITES_OF_STAGE_2} pairs"
-    return "compared with ground values; stage 2 also asks for peer review and for consistency over space and time"
+        return "no_pair"
+    return "few_pairs" if n < SITES_OF_STAGE_2 else "many_pairs"

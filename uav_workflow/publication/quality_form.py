@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from uav_workflow.publication import ceos
+from uav_workflow.publication.check_names import label
 from uav_workflow.publication.record import Record, Validation, Verdict
+from uav_workflow.publication.themes import named
+from uav_workflow.publication.words import LANGUAGES
 
-NAMES = ("quality_form.html", "quality_form.md")
+TEMPLATES = ("quality_form.html", "quality_form.md")
 
 
 def write_quality_form(record: Record, out: Path) -> list[Path]:
-    """Write the form for people to print (HTML) and to quote (Markdown).
+    """Write the form for people to print (HTML) and to quote (Markdown), each in English and Chinese.
 
     Parameters
     ----------
@@ -23,10 +27,8 @@ def write_quality_form(record: Record, out: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        ``out/quality_form.html``, ``out/quality_form.md``.
+        ``out/quality_form.html``, ``quality_form_zh.html``, ``quality_form.md``, ``quality_form_zh.md``.
     """
-    from jinja2 import Environment, StrictUndefined
-
     facts = {
         "record": record,
         "counts": {verdict.value: _count(record, verdict) for verdict in Verdict},
@@ -34,16 +36,52 @@ def write_quality_form(record: Record, out: Path) -> list[Path]:
         "ceos": ceos,
     }
     paths = []
-    for name in NAMES:
-        source = resources.files("uav_workflow.publication").joinpath(f"templates/{name}").read_text("utf-8")
-        page = Environment(
-            autoescape=name.endswith(".html"), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-        )
-        page.filters["cell"] = _cell
-        path = out / name
-        path.write_text(page.from_string(source).render(facts), encoding="utf-8")
-        paths.append(path)
+    for name in TEMPLATES:
+        template = _template(name)
+        for number, (language, suffix, say) in enumerate(LANGUAGES):
+            stem, dot, kind = name.partition(".")
+            path = out / f"{stem}{suffix}{dot}{kind}"
+            title = (record.title, record.title_zh)[number] or record.identifier
+            own = {"language": language, "number": number, "say": say, "title": title}
+            path.write_text(template.render(facts | own), encoding="utf-8")
+            paths.append(path)
     return paths
+
+
+def _template(name: str) -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    source = resources.files("uav_workflow.publication").joinpath(f"templates/{name}").read_text("utf-8")
+    page = Environment(
+        autoescape=name.endswith(".html"), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    page.filters["cell"] = _cell
+    page.filters["label"] = label
+    page.filters["named"] = named
+    page.filters["figure"] = figure
+    return page.from_string(source)
+
+
+FIGURES = {
+    "r2": "R²",
+    "rmse": "RMSE",
+    "rrmse_percent": "RMSE/mean",
+    "bias": "bias",
+    "ccc": "CCC",
+    "pi90_coverage": "PI90",
+}
+"""Symbols of the statistics of a comparison, in every language."""
+
+
+def figure(name: str, value: float, unit: str) -> str:
+    """One statistic with its unit, such as ``RMSE 12.2 g/m2``."""
+    symbol = FIGURES.get(name, name)
+    if name == "rrmse_percent":
+        return f"{symbol} {value:.3g} %"
+    if name == "pi90_coverage":
+        return f"{symbol} {100 * value:.3g} %"
+    own = unit if name in ("rmse", "bias") and unit != "1" else ""
+    return f"{symbol} {value:.3g} {own}".strip()
 
 
 def _count(record: Record, verdict: Verdict) -> int:

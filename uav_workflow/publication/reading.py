@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +13,11 @@ from typing import Any
 from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.product import Product
 from uav_workflow.errors import UsageError
+from uav_workflow.publication.checks import checks_of
 from uav_workflow.publication.missing import missing_fields
-from uav_workflow.publication.record import Check, PublishedFile, PublishedFlight, Record, Step, Validation, Verdict
+from uav_workflow.publication.record import PublishedFile, PublishedFlight, Record, Step, Validation
 from uav_workflow.publication.titles import titles
-from uav_workflow.store import Store, sha256_of
+from uav_workflow.store import Address, Store, sha256_of
 from uav_workflow.submission.registry import FlightRecord, Registry
 
 STATISTICS = ("r2", "rmse", "rrmse_percent", "bias", "ccc", "pi90_coverage")
@@ -55,7 +55,7 @@ def chosen_flights(workspace: Path, name: str) -> list[FlightRecord]:
 
 
 def handed_over(workspace: Path, flights: Sequence[FlightRecord]) -> Mapping[str, Mapping[str, Product]]:
-    """Current products of every flight, each with a hand-over.
+    """Current products of every flight, each with a hand-over, and what they were made of, in the order of making.
 
     Raises
     ------
@@ -69,7 +69,25 @@ def handed_over(workspace: Path, flights: Sequence[FlightRecord]) -> Mapping[str
             raise UsageError(
                 f"flight {flight_id} has no hand-over in {workspace}; `uav run` its folder to the end first"
             )
-    return products
+    return {owner: _with_upstream(store, owner, made) for owner, made in products.items()}
+
+
+def _with_upstream(store: Store, owner: str, made: Mapping[str, Product]) -> dict[str, Product]:
+    """Products and everything upstream of them: ``latest.json`` names what people are given, not what it stands on."""
+    found: dict[str, Product] = {}
+
+    def take(product: Product) -> None:
+        upstream: Any = product.manifest.get("upstream", {})
+        for kind, fingerprint in upstream.items():
+            below = made.get(kind) or store.find(Address(owner=owner, kind=kind, fingerprint=fingerprint))
+            if kind not in found and below is not None:
+                take(below)
+        found[product.kind] = product
+
+    for product in made.values():
+        if product.kind not in found:
+            take(product)
+    return found
 
 
 def read_record(
@@ -82,7 +100,6 @@ def read_record(
     """Record of flights whose hand-overs already lie below ``root / "data" / flight id``."""
     published = tuple(_flight(flight, products[flight.flight_id]) for flight in flights)
     title, title_zh = titles(campaign, published)
-    checks = [check for flight in flights for check in _checks(flight.flight_id, products[flight.flight_id])]
     return Record(
         identifier=flights[0].flight_id if len(flights) == 1 else "-".join(name.lower().split()),
         title=title,
@@ -93,7 +110,7 @@ def read_record(
         flights=published,
         files=tuple(_file(path, root) for path in sorted(root.rglob("*")) if path.is_file()),
         steps=tuple(step for flight in flights for step in _steps(flight.flight_id, products[flight.flight_id])),
-        checks=tuple(_waived(check, campaign) for check in checks),
+        checks=tuple(check for owner, made in products.items() for check in checks_of(owner, made, campaign)),
         validations=tuple(row for flight_id, made in products.items() for row in _validations(flight_id, made)),
         missing=tuple(missing_fields(campaign)),
         software={"uav-workflow": version("uav-workflow")},
@@ -145,30 +162,6 @@ def _steps(flight_id: str, made: Mapping[str, Product]) -> Iterator[Step]:
             upstream=manifest.get("upstream", {}),
             packages=manifest.get("packages", {}),
         )
-
-
-def _checks(flight_id: str, made: Mapping[str, Product]) -> Iterator[Check]:
-    """Gates of every product; one without a value was not made, one that only warned has failed."""
-    for kind, product in made.items():
-        gates: Any = product.facts.get("gates")
-        for gate in gates if isinstance(gates, list) else ():
-            value, bound = gate.get("value"), gate.get("threshold")
-            verdict = Verdict.PASSED if gate["verdict"] == "pass" else Verdict.FAILED
-            yield Check(
-                flight_id=flight_id,
-                group=kind,
-                name=f"{gate['name']} ({gate['where']})" if gate.get("where") else gate["name"],
-                value="" if value is None else f"{value:.4g}",
-                bound="" if bound is None else f"{bound:.4g}",
-                verdict=Verdict.NOT_MADE if value is None else verdict,
-            )
-
-
-def _waived(check: Check, campaign: Campaign) -> Check:
-    for waiver in campaign.waivers:
-        if check.verdict is Verdict.FAILED and waiver.check == check.name and waiver.flight in (None, check.flight_id):
-            return replace(check, verdict=Verdict.WAIVED, waived_by=waiver.by, reason=waiver.reason)
-    return check
 
 
 def _validations(flight_id: str, made: Mapping[str, Product]) -> Iterator[Validation]:

@@ -73,8 +73,14 @@ class Check:
 
     Attributes
     ----------
+    name : str
+        As a waiver calls it.
     value, bound : str
         As they are printed, with unit; empty where there is none.
+    where : str
+        Picture to blame, where there is one.
+    count : int
+        Bands or pictures whose passed checks this line stands for; it is the one nearest to its bound.
     waived_by, reason : str or None
         Who took the responsibility for a failed check, and why; both, or neither.
     """
@@ -87,6 +93,8 @@ class Check:
     verdict: Verdict
     waived_by: str | None = None
     reason: str | None = None
+    where: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 
 from uav_workflow.domain.campaign import Campaign
 from uav_workflow.publication.record import PublishedFlight, Record, Validation
-
-THEMES = {
-    "fvc_green": ("green vegetation cover", "绿色植被覆盖度"),
-    "fvc_total": ("total vegetation cover", "植被总覆盖度"),
-    "agb_dry": ("above-ground biomass", "地上生物量"),
-    "height_mean": ("canopy height", "植被冠层高度"),
-}
+from uav_workflow.publication.themes import named
 
 
 def titles(campaign: Campaign, flights: Sequence[PublishedFlight]) -> tuple[str | None, str | None]:
@@ -110,7 +104,7 @@ def _counted(count: int, noun: str) -> str:
 
 def _themes(flights: Sequence[PublishedFlight], language: int) -> list[str]:
     found = dict.fromkeys(name for flight in flights for name in flight.variables)
-    return [THEMES[name][language] if name in THEMES else name for name in found]
+    return [named(name, language) for name in found]
 
 
 def _joined(words: Sequence[str], last: str, comma: str = ", ") -> str:

@@ -110,7 +110,7 @@ def make_report(
         version=metadata.version("uav-workflow"),
     )
     (out / "report.html").write_text(text, encoding="utf-8")
-    told: list[Json] = [gate.gate.to_json() for gate in gates]
+    told: list[Json] = [gate.gate.to_json() | ({"unit": gate.unit} if gate.unit else {}) for gate in gates]
     return Made(facts={"maps": len(_styles(made)), "findings": len(everything), "gates": told})
 
 

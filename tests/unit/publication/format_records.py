@@ -120,7 +120,15 @@ def checks() -> tuple[Check, ...]:
             waived_by="Ada Example",
             reason="a lake lies in the area",
         ),
-        Check(flight_id=one, group="radiometry", name="panel", value="3 %", bound="<= 2 %", verdict=Verdict.FAILED),
+        Check(
+            flight_id=one,
+            group="calibrated_captures",
+            name="panel-cv[NIR]",
+            value="7 %",
+            bound="<= 6 %",
+            verdict=Verdict.FAILED,
+            where="panels/IMG_1.tif",
+        ),
     )
 
 

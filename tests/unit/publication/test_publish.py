@@ -96,7 +96,7 @@ def test_everything_a_data_centre_asks_for_is_written(workspace: Path, campaign:
 
     assert {path.name for path in out.iterdir()} == {
         "catalog.json", "data", "datacite.json", "index.html", "index_zh.html", "iso19115-3.xml", "quality_form.html",
-        "quality_form.md", "ro-crate-metadata.json", "sha256sums.txt",
+        "quality_form.md", "quality_form_zh.html", "quality_form_zh.md", "ro-crate-metadata.json", "sha256sums.txt",
     }  # fmt: skip
     assert (out / "data" / FLIGHT / "samples.csv").is_file()
     assert record.title == "Long meadow: green vegetation cover from drone imagery, 2026-07-01"
@@ -238,3 +238,17 @@ def test_a_licence_that_only_begins_like_the_catalog_s_is_said(workspace: Path, 
 def test_an_unknown_name_says_which_there_are(workspace: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=f"{FLIGHT}.*summer"):
         publish(name, workspace, tmp_path / "out")
+
+
+def test_what_the_products_stand_on_is_published_with_its_checks(workspace: Path, tmp_path: Path) -> None:
+    gate = {"name": "panel-cv[Red]", "value": 0.07, "threshold": 0.06, "verdict": "fail", "side": "at_most"}
+    product(workspace, "calibrated_captures", {"gates": [gate]})
+    folder = product(workspace, "match", {})
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    write(folder / "manifest.json", manifest | {"upstream": {"calibrated_captures": "aa"}})
+    record, _ = publish(FLIGHT, workspace, tmp_path / "out")
+
+    assert "calibrated_captures" not in json.loads((folder.parent / "latest.json").read_text(encoding="utf-8"))
+    assert [step.kind for step in record.steps] == ["report", "handover", "calibrated_captures", "match"]
+    (check,) = [check for check in record.checks if check.group == "calibrated_captures"]
+    assert (check.name, check.value, check.bound, check.verdict.value) == ("panel-cv[Red]", "7 %", "<= 6 %", "failed")

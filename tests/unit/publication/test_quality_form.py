@@ -15,27 +15,52 @@ from uav_workflow.publication.record import Record
 from uav_workflow.publication.titles import abstracts
 
 
-def rows(record: Record, out: Path, table: int) -> list[list[str]]:
-    page, _ = write_quality_form(record, out)
+def rows(record: Record, out: Path, table: int, language: int = 0) -> list[list[str]]:
+    page = write_quality_form(record, out)[language]
     tree = html.fromstring(page.read_bytes())
     return [[cell.text_content() for cell in row.xpath("td")] for row in tree.xpath(f"(//table)[{table}]//tr[td]")]
 
 
 def test_every_check_with_its_verdict(tmp_path: Path) -> None:
-    one = "20250705_one"
     assert rows(records.full(tmp_path), tmp_path, 1) == [
-        [one, "geometry", "RMSE z", "4 cm", "<= 5 cm", "passed"],
-        [one, "geometry", "check points", "–", ">= 30", "not made"],
-        [one, "completeness", "valid share", "0.91", ">= 0.95", "waived by Ada Example: a lake lies in the area"],
-        [one, "radiometry", "panel", "3 %", "<= 2 %", "failed"],
+        ["geometry", "RMSE z", "4 cm", "<= 5 cm", "passed"],
+        ["geometry", "number of check points check points", "–", ">= 30", "not made"],
+        ["completeness", "valid share", "0.91", ">= 0.95", "waived by Ada Example: a lake lies in the area"],
+        [
+            "calibration",
+            "calibration panel: spread of its brightness (NIR) panel-cv[NIR] panels/IMG_1.tif",
+            "7 %",
+            "<= 6 %",
+            "failed",
+        ],
     ]
+
+
+def test_the_chinese_form_has_the_same_checks_in_chinese_words(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    english, chinese = (rows(record, tmp_path, 1, language) for language in (0, 1))
+
+    assert [row[2:4] for row in chinese] == [row[2:4] for row in english]
+    assert [row[4][:3] for row in chinese] == ["通过", "未检查", "豁免 ", "未通过"]
+    assert chinese[3][:2] == ["辐射定标", "定标板亮度离散度（NIR） panel-cv[NIR] panels/IMG_1.tif"]
+    assert "Ada Example: a lake lies in the area" in chinese[2][4]
+    said = (tmp_path / "quality_form_zh.html").read_text("utf-8")
+    assert record.title_zh in said
+    assert 'lang="zh"' in said
+
+
+def test_a_line_that_stands_for_others_says_so(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    found = rows(replace(record, checks=(replace(record.checks[0], count=5),)), tmp_path, 1)
+    assert found[0][1] == "RMSE z (nearest to its bound of 5)"
 
 
 def test_counts(tmp_path: Path) -> None:
     record = records.full(tmp_path)
-    _, text = write_quality_form(replace(record, checks=(*record.checks, record.checks[0])), tmp_path)
+    english, chinese = write_quality_form(replace(record, checks=(*record.checks, record.checks[0])), tmp_path)[2:]
 
-    assert "2 passed, 1 failed, 1 waived, 1 not made." in text.read_text("utf-8")
+    assert "passed: 2, failed: 1, waived: 1, not made: 1." in english.read_text("utf-8")
+    assert "通过: 2, 未通过: 1, 豁免: 1, 未检查: 1." in chinese.read_text("utf-8")
 
 
 @pytest.mark.parametrize(("n", "stage"), [(0, 0), (1, 1), (29, 1), (30, 1), (5000, 1)])
@@ -49,10 +74,14 @@ def test_validation_with_n_and_stage(tmp_path: Path) -> None:
     flight = replace(record.flights[0], variables=("fvc", "agb"))
     found = rows(replace(record, validations=(*record.validations, many), flights=(flight,)), tmp_path, 2)
 
-    assert [row[1:3] for row in found] == [["fvc", "n = 24"], ["height, m", "n = 40"], ["agb", "n = 0"]]
-    assert [row[6].partition(":")[0] for row in found] == ["stage 1", "stage 1", "stage 0"]
+    assert [row[1:3] for row in found] == [
+        ["fvc fvc", "n = 24"],
+        ["height height, m", "n = 40"],
+        ["agb agb", "n = 0"],
+    ]
+    assert [row[6].partition(":")[0] for row in found] == ["Stage 1", "Stage 1", "Stage 0"]
     assert "peer review" in found[1][6]
-    assert found[0][5] == "rmse 0.06, r2 0.9"
+    assert found[0][5] == "RMSE 0.06, R² 0.9"
 
 
 def test_the_abstract_says_of_which_flight_a_figure_is(tmp_path: Path) -> None:
@@ -73,12 +102,13 @@ def test_a_variable_validated_on_one_flight_is_not_so_on_another(tmp_path: Path)
 def test_text_is_escaped(tmp_path: Path) -> None:
     record = records.full(tmp_path)
     check = replace(record.checks[2], reason="<b>a | b</b>")
-    page, text = write_quality_form(replace(record, checks=(check,)), tmp_path)
+    page, _, text, _ = write_quality_form(replace(record, checks=(check,)), tmp_path)
 
     assert "<b>a" not in page.read_text("utf-8")
     assert "&lt;b>a \\| b&lt;/b>" in text.read_text("utf-8")
 
 
 def test_without_checks_says_so(tmp_path: Path) -> None:
-    for path in write_quality_form(records.bare(tmp_path), tmp_path):
-        assert "No check is on record." in path.read_text("utf-8")
+    said = [path.read_text("utf-8") for path in write_quality_form(records.bare(tmp_path), tmp_path)]
+    assert ["No check is on record." in text for text in said] == [True, False, True, False]
+    assert ["无检查记录。" in text for text in said] == [False, True, False, True]
