@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 
 from uav_workflow.errors import UsageError
 from uav_workflow.findings import Finding, info, warning
+from uav_workflow.publication.copies import Places, copy_handover
 from uav_workflow.publication.crate import write_crate
 from uav_workflow.publication.datacite import write_datacite
 from uav_workflow.publication.folder import put_in_place, strange_file, write_checksums
@@ -49,18 +49,35 @@ def publish(name: str, workspace: Path, out: Path, *, campaign: Path | None = No
     if (strange := strange_file(out)) is not None:
         raise UsageError(f"{out} holds what no publication left there ({strange}); name a new folder")
     said, findings = campaign_of(flights, campaign)
+    manifests = (product.manifest for made in products.values() for product in made.values())
+    places = Places([str(workspace.resolve()), *(flight.folder for flight in flights)], manifests)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         draft = Path(scratch) / "draft"
         for flight_id, made in products.items():
-            shutil.copytree(made["handover"].path, draft / DATA / flight_id)
-        record = read_record(name, flights, products, said, draft)
+            copy_handover(made["handover"], draft / DATA / flight_id, places)
+        record = read_record(name, flights, products, said, root=draft, places=places)
         for write in WRITERS:
             write(record, draft)
+        findings += _paths_left(draft, places)
         put_in_place(draft, out, Path(scratch) / "old")
     findings += [*_unused_waivers(record), *_other_licences(record, out)]
     findings += [info("publication-field-missing", gap.field, "is not filled in", gap.where) for gap in record.missing]
     return record, findings
+
+
+def _paths_left(draft: Path, places: Places) -> list[Finding]:
+    """Files that still name a place on this machine: tables and rasters are published byte by byte."""
+    return [
+        warning(
+            "publication-holds-a-path",
+            path.relative_to(draft).as_posix(),
+            "names a folder or file of this machine",
+            "look into it before you give the publication away",
+        )
+        for path in sorted(draft.rglob("*"))
+        if path.is_file() and places.left_in(path)
+    ]
 
 
 def _unused_waivers(record: Record) -> list[Finding]:

@@ -14,6 +14,7 @@ from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.product import Product
 from uav_workflow.errors import UsageError
 from uav_workflow.publication.checks import checks_of
+from uav_workflow.publication.copies import Places
 from uav_workflow.publication.missing import missing_fields
 from uav_workflow.publication.record import PublishedFile, PublishedFlight, Record, Step, Validation
 from uav_workflow.publication.titles import titles
@@ -95,9 +96,11 @@ def read_record(
     flights: Sequence[FlightRecord],
     products: Mapping[str, Mapping[str, Product]],
     campaign: Campaign,
+    *,
     root: Path,
+    places: Places,
 ) -> Record:
-    """Record of flights whose hand-overs already lie below ``root / "data" / flight id``."""
+    """Record of flights whose hand-overs already lie below ``root / "data" / flight id``, without `places`."""
     published = tuple(_flight(flight, products[flight.flight_id]) for flight in flights)
     title, title_zh = titles(campaign, published)
     return Record(
@@ -109,7 +112,9 @@ def read_record(
         root=root,
         flights=published,
         files=tuple(_file(path, root) for path in sorted(root.rglob("*")) if path.is_file()),
-        steps=tuple(step for flight in flights for step in _steps(flight.flight_id, products[flight.flight_id])),
+        steps=tuple(
+            step for flight in flights for step in _steps(flight.flight_id, products[flight.flight_id], places)
+        ),
         checks=tuple(check for owner, made in products.items() for check in checks_of(owner, made, campaign)),
         validations=tuple(row for flight_id, made in products.items() for row in _validations(flight_id, made)),
         missing=tuple(missing_fields(campaign)),
@@ -145,9 +150,10 @@ def _file(path: Path, root: Path) -> PublishedFile:
     return PublishedFile(name=name, title=path.name, media_type=media, size=path.stat().st_size, sha256=sha256_of(path))
 
 
-def _steps(flight_id: str, made: Mapping[str, Product]) -> Iterator[Step]:
+def _steps(flight_id: str, made: Mapping[str, Product], places: Places) -> Iterator[Step]:
     for kind, product in made.items():
         manifest: Any = product.manifest
+        parameters: Any = places.cut(manifest.get("parameters", {}))
         names: dict[str, str] = {}
         for row in manifest.get("inputs", ()):
             count = sum(name.partition(" ")[0] == row["role"] for name in names)
@@ -157,7 +163,7 @@ def _steps(flight_id: str, made: Mapping[str, Product]) -> Iterator[Step]:
             kind=kind,
             fingerprint=product.fingerprint,
             created=datetime.fromisoformat(manifest["created_utc"]),
-            parameters=manifest.get("parameters", {}),
+            parameters=parameters,
             inputs=names,
             upstream=manifest.get("upstream", {}),
             packages=manifest.get("packages", {}),
