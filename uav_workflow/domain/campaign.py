@@ -34,18 +34,27 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """What campaign.yaml says; everything optional."""
+    """What campaign.yaml says; everything optional.
+
+    Attributes
+    ----------
+    topics : tuple of str
+        Topic categories of ISO 19115.
+    """
 
     title: str | None = None
     title_zh: str | None = None
     place: str | None = None
     place_zh: str | None = None
     description: str | None = None
+    description_zh: str | None = None
     creators: tuple[Creator, ...] = ()
     contact: str | None = None
     funding: tuple[str, ...] = ()
     licence: str | None = None
     keywords: tuple[str, ...] = ()
+    keywords_zh: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
     citation: str | None = None
     publisher: str | None = None
     waivers: tuple[Waiver, ...] = ()

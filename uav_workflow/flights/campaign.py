@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -11,6 +12,30 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from uav_workflow.domain.campaign import Campaign, Creator, Waiver
 from uav_workflow.findings import Finding, error, info, warning
 from uav_workflow.flights.text import read_text
+
+TOPICS = (
+    "farming",
+    "biota",
+    "boundaries",
+    "climatologyMeteorologyAtmosphere",
+    "economy",
+    "elevation",
+    "environment",
+    "geoscientificInformation",
+    "health",
+    "imageryBaseMapsEarthCover",
+    "intelligenceMilitary",
+    "inlandWaters",
+    "location",
+    "oceans",
+    "planningCadastre",
+    "society",
+    "structure",
+    "transportation",
+    "utilitiesCommunication",
+)
+"""MD_TopicCategoryCode of ISO 19115."""
+_LISTS = ("funding", "keywords", "keywords_zh", "topics")
 
 
 class _Person(BaseModel):
@@ -35,19 +60,30 @@ class _CampaignFile(BaseModel):
     place: str | None = None
     place_zh: str | None = None
     description: str | None = None
+    description_zh: str | None = None
     creators: list[_Person] = []
     contact: str | None = None
     funding: list[str] = []
     licence: str | None = None
     keywords: list[str] = []
+    keywords_zh: list[str] = []
+    topics: list[str] = []
     citation: str | None = None
     publisher: str | None = None
     waivers: list[_Waiver] = []
 
-    @field_validator("funding", "keywords", mode="before")
+    @field_validator("funding", "keywords", "keywords_zh", "topics", mode="before")
     @classmethod
     def _as_list(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        return [part.strip() for part in re.split("[,，、]", value)] if isinstance(value, str) else value
+
+    @field_validator("topics")
+    @classmethod
+    def _known_topics(cls, value: list[str]) -> list[str]:
+        unknown = [topic for topic in value if topic not in TOPICS]
+        if unknown:
+            raise ValueError(f"no topic category of ISO 19115: {', '.join(unknown)}; there are {', '.join(TOPICS)}")
+        return value
 
     @field_validator("creators", mode="before")
     @classmethod
@@ -59,8 +95,8 @@ class _CampaignFile(BaseModel):
 def read_campaign(path: Path, where: str) -> tuple[Campaign | None, list[Finding]]:
     """Campaign of a YAML file.
 
-    ``place: {en: …, zh: …}`` and ``title: {en: …, zh: …}`` are read too. Findings: ``campaign-yaml-invalid`` (error),
-    ``unknown-key``, ``orcid-invalid``.
+    ``place: {en: …, zh: …}`` is read too, and so are title, description and keywords. Findings:
+    ``campaign-yaml-invalid`` (error), ``unknown-key``, ``orcid-invalid``.
     """
     text = read_text(path, where)
     findings = list(text.findings)
@@ -84,11 +120,11 @@ def read_campaign(path: Path, where: str) -> tuple[Campaign | None, list[Finding
 
 
 def _campaign(entry: _CampaignFile) -> Campaign:
+    lists: dict[str, Any] = {name: tuple(getattr(entry, name)) for name in _LISTS}
     return Campaign(
-        **entry.model_dump(exclude={"creators", "funding", "keywords", "waivers"}),
+        **entry.model_dump(exclude={"creators", "waivers", *_LISTS}),
+        **lists,
         creators=tuple(Creator(**person.model_dump()) for person in entry.creators),
-        funding=tuple(entry.funding),
-        keywords=tuple(entry.keywords),
         waivers=tuple(Waiver(**waiver.model_dump()) for waiver in entry.waivers),
     )
 
@@ -108,7 +144,7 @@ def orcid_is_valid(orcid: str) -> bool:
 def _flat(document: dict[str, object]) -> dict[str, object]:
     flat: dict[str, object] = {}
     for key, value in document.items():
-        if key in ("place", "title") and isinstance(value, dict):
+        if key in ("place", "title", "description", "keywords") and isinstance(value, dict):
             flat[key] = value.get("en")
             flat[f"{key}_zh"] = value.get("zh")
         elif value not in ("", "null", "~"):

@@ -10,14 +10,16 @@ from uav_workflow.publication.record import Missing
 WRITE = {
     "place": "place: {en: ..., zh: ...}: the place by its English name",
     "place_zh": "place: {en: ..., zh: ...}: the place by its Chinese name",
-    "description": "description: what was measured and why, in two or three sentences",
+    "description": "description: {en: ..., zh: ...}: what was measured and why, in two or three sentences",
+    "description_zh": "description: {en: ..., zh: ...}: the same in Chinese",
     "creators": "creators: [{name: ..., orcid: ..., affiliation: ...}]",
     "contact": "contact: name and e-mail of who answers questions",
     "licence": "licence: CC-BY-4.0, or what the data may be used for",
     "publisher": "publisher: the data centre or institute that publishes",
     "citation": "citation: how the data are to be cited, with the DOI once there is one",
     "funding": "funding: [programme and grant number]",
-    "keywords": "keywords: [theme, place, discipline]",
+    "keywords": "keywords: {en: [...], zh: [...]}: theme, place, discipline",
+    "keywords_zh": "keywords: {en: [...], zh: [...]}: the same in Chinese",
 }
 """Field of the campaign -> what to write into campaign.yaml."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,16 @@ from uav_workflow.domain.product import Product
 from uav_workflow.errors import UsageError
 from uav_workflow.publication.checks import checks_of
 from uav_workflow.publication.copies import Places
+from uav_workflow.publication.files import published_files
+from uav_workflow.publication.methods import methods_of
 from uav_workflow.publication.missing import missing_fields
-from uav_workflow.publication.record import PublishedFile, PublishedFlight, Record, Step, Validation
+from uav_workflow.publication.record import PublishedFlight, Record, Step, Validation
 from uav_workflow.publication.titles import titles
-from uav_workflow.store import Address, Store, sha256_of
+from uav_workflow.store import Address, Store
 from uav_workflow.submission.registry import FlightRecord, Registry
 
 STATISTICS = ("r2", "rmse", "rrmse_percent", "bias", "ccc", "pi90_coverage")
 """Columns of match.csv that the quality form prints."""
-_MEDIA = {
-    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
-    ".parquet": "application/vnd.apache.parquet",
-}
 
 
 def chosen_flights(workspace: Path, name: str) -> list[FlightRecord]:
@@ -111,12 +108,13 @@ def read_record(
         created=datetime.now(UTC).replace(microsecond=0),
         root=root,
         flights=published,
-        files=tuple(_file(path, root) for path in sorted(root.rglob("*")) if path.is_file()),
+        files=tuple(published_files(root)),
         steps=tuple(
             step for flight in flights for step in _steps(flight.flight_id, products[flight.flight_id], places)
         ),
         checks=tuple(check for owner, made in products.items() for check in checks_of(owner, made, campaign)),
         validations=tuple(row for flight_id, made in products.items() for row in _validations(flight_id, made)),
+        methods=tuple(method for owner, made in products.items() for method in methods_of(owner, made)),
         missing=tuple(missing_fields(campaign)),
         software={"uav-workflow": version("uav-workflow")},
     )
@@ -126,28 +124,34 @@ def _flight(flight: FlightRecord, made: Mapping[str, Product]) -> PublishedFligh
     handover = made["handover"]
     collection = json.loads(handover.file("collection.json").read_text(encoding="utf-8"))
     west, south, east, north = collection["extent"]["spatial"]["bbox"][0]
-    start, end = collection["extent"]["temporal"]["interval"][0]
+    start, end = map(datetime.fromisoformat, collection["extent"]["temporal"]["interval"][0])
     grids: list[Any] = [fact for fact in handover.facts.values() if isinstance(fact, dict) and "grid" in fact]
     first: dict[str, Any] = grids[0]["grid"] if grids else {}
     return PublishedFlight(
         flight_id=flight.flight_id,
         site=flight.site,
-        start=datetime.fromisoformat(start),
-        end=datetime.fromisoformat(end),
+        start=start,
+        end=end if end > start else start + _duration(made.get("reconstruction")),
         bbox=(west, south, east, north),
         crs=str(first.get("crs", "EPSG:4326")),
         cells_m=tuple(sorted({float(fact["grid"]["pixel_m"]) for fact in grids})),
         sensor=flight.sensor,
         photos=flight.captures,
         pixel_m=flight.gsd_m,
+        zone_known=all(finding.code != "handover-time-unknown" for finding in handover.findings),
         variables=tuple(dict.fromkeys(key for fact in grids for key, cells in fact.items() if "cells" in cells)),
     )
 
 
-def _file(path: Path, root: Path) -> PublishedFile:
-    name = path.relative_to(root).as_posix()
-    media = _MEDIA.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return PublishedFile(name=name, title=path.name, media_type=media, size=path.stat().st_size, sha256=sha256_of(path))
+def _duration(reconstruction: Product | None) -> timedelta:
+    """From the first to the last photo that was placed: a hand-over knows the moment a flight began alone."""
+    shots = reconstruction.file("shots.geojson") if reconstruction else None
+    if shots is None or not shots.is_file():
+        return timedelta()
+    features = json.loads(shots.read_text(encoding="utf-8"))["features"]
+    times = [row["properties"].get("capture_time") for row in features]
+    known = [float(time) for time in times if time]
+    return timedelta(seconds=max(known) - min(known)) if known else timedelta()
 
 
 def _steps(flight_id: str, made: Mapping[str, Product], places: Places) -> Iterator[Step]:

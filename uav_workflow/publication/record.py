@@ -10,6 +10,7 @@ from pathlib import Path
 
 from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.product import Json
+from uav_workflow.publication.themes import topics_of
 
 DATA = "data"
 """Folder of a publication that holds the hand-overs, one folder a flight."""
@@ -56,6 +57,21 @@ class Step:
     inputs: Mapping[str, str]
     upstream: Mapping[str, str]
     packages: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """How products of one kind were made.
+
+    Attributes
+    ----------
+    text : (str, str)
+        In English and Chinese.
+    """
+
+    flight_id: str
+    kind: str
+    text: tuple[str, str]
 
 
 class Verdict(StrEnum):
@@ -128,6 +144,10 @@ class PublishedFlight:
         Degrees, WGS84.
     cells_m : tuple of float
         Sides of the cells of its maps, metres.
+    pixel_m : float or None
+        Ground sampling distance of the photos.
+    zone_known : bool
+        False where `start` and `end` are every moment that the flight's local date can mean.
     """
 
     flight_id: str
@@ -141,6 +161,7 @@ class PublishedFlight:
     photos: int | None = None
     pixel_m: float | None = None
     variables: tuple[str, ...] = ()
+    zone_known: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +207,7 @@ class Record:
     steps: tuple[Step, ...]
     checks: tuple[Check, ...] = ()
     validations: tuple[Validation, ...] = ()
+    methods: tuple[Method, ...] = ()
     missing: tuple[Missing, ...] = ()
     software: Mapping[str, str] = field(default_factory=dict)
 
@@ -194,6 +216,17 @@ class Record:
         """West, south, east, north of all flights; degrees, WGS84."""
         west, south, east, north = zip(*(flight.bbox for flight in self.flights), strict=True)
         return min(west), min(south), max(east), max(north)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables that were mapped or compared with the ground."""
+        mapped = [name for flight in self.flights for name in flight.variables]
+        return tuple(dict.fromkeys([*mapped, *(row.variable for row in self.validations)]))
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Topic categories of ISO 19115: the campaign's, else those that follow from the variables."""
+        return self.campaign.topics or topics_of(self.variables)
 
     @property
     def start(self) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -52,6 +53,25 @@ THEMES = {
     ),
 }
 """Variables that titles, pages and forms have words for."""
+
+BANDS_ZH = {
+    "value": "有效像元按面积（或点扩散函数）加权的平均值",
+    "sd_within": "格网内像元的标准差",
+    "coverage_fraction": "格网内有效像元面积比例",
+    "n": "中心落入格网的有效像元数",
+    "p10": "格网内像元的第10百分位数",
+    "p90": "格网内像元的第90百分位数",
+    "shadow_fraction": "阴影面积比例，不计入有效面积",
+    "missing_fraction": "既无有效像元又非阴影的面积比例",
+    "model_sd": "格网值的模型标准差；同一样地共有的误差不因平均而减小",
+    "flagged_fraction": "带有生物量模型质量标记的面积比例",
+}
+"""Meaning of the bands of a cell map, beside the English one of the hand-over."""
+
+
+def topics_of(variables: Iterable[str]) -> tuple[str, ...]:
+    """Topic categories of ISO 19115 that vegetation variables stand for; without any, the pictures themselves."""
+    return ("biota", "imageryBaseMapsEarthCover") if set(variables) & THEMES.keys() else ("imageryBaseMapsEarthCover",)
 
 
 def named(variable: str, language: int) -> str:

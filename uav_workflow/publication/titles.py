@@ -31,7 +31,9 @@ def period(flights: Sequence[PublishedFlight]) -> str:
 def abstracts(record: Record) -> tuple[str, str]:
     """English and Chinese abstract: what, where, when, how, how well."""
     own = record.campaign.description
-    return " ".join(filter(None, [own, *_english(record)])), "".join(_chinese(record))
+    return " ".join(filter(None, [own, *_english(record)])), "".join(
+        filter(None, [record.campaign.description_zh, *_chinese(record)])
+    )
 
 
 def _english(record: Record) -> Iterator[str]:
@@ -47,7 +49,8 @@ def _english(record: Record) -> Iterator[str]:
     for row in _compared(record):
         rmse = f"RMSE {row.figures['rmse']:.3g}{_unit(row)}"
         of = f" of flight {row.flight_id}" if len(flights) > 1 else ""
-        yield f"{row.variable}{of} against {row.n} ground values of {_counted(row.sites, 'site')}: {rmse}."
+        name = named(row.variable, 0).capitalize()
+        yield f"{name}{of} against {row.n} ground values of {_counted(row.sites, 'site')}: {rmse}."
 
 
 def _chinese(record: Record) -> Iterator[str]:
@@ -66,7 +69,7 @@ def _chinese(record: Record) -> Iterator[str]:
     for row in _compared(record):
         rmse = f"{row.figures['rmse']:.3g}{_unit(row)}"
         of = f"{row.flight_id}架次的" if len(flights) > 1 else ""
-        yield f"{of}{row.variable}与{row.sites}个样地的{row.n}组地面实测值比较，均方根误差为{rmse}。"
+        yield f"{of}{named(row.variable, 1)}与{row.sites}个样地的{row.n}组地面实测值比较，均方根误差为{rmse}。"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

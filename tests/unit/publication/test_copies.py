@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from test_publish import FLIGHT, product, workspace, write
 
+from uav_workflow.findings import warning
 from uav_workflow.handover.lineage import write_lineage
 from uav_workflow.publication.copies import Places
 from uav_workflow.publication.publish import publish
@@ -58,7 +59,9 @@ def made_with_files(workspace: Path, private: Path) -> Path:
     for kind, section in recipe.items():
         folder = handover if kind == "handover" else product(workspace, kind, {"trained_on": str(training)})
         message = f"{training}: 3 shapes lie outside; see {private}/notes.txt"
-        amend(folder, parameters={kind: section.model_dump(mode="json")}, findings=[{"message": message}])
+        amend(
+            folder, parameters={kind: section.model_dump(mode="json")}, findings=[warning("x", "x", message).to_json()]
+        )
         manifests[kind] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     lineage = write_lineage({kind: manifests[kind] for kind in ("cover", "canopy_height", "biomass")}, handover)
     asset = {"href": "./lineage.json", "file:checksum": f"1220{sha256(lineage.path)}", "file:size": 1}

@@ -252,3 +252,37 @@ def test_what_the_products_stand_on_is_published_with_its_checks(workspace: Path
     assert [step.kind for step in record.steps] == ["report", "handover", "calibrated_captures", "match"]
     (check,) = [check for check in record.checks if check.group == "calibrated_captures"]
     assert (check.name, check.value, check.bound, check.verdict.value) == ("panel-cv[Red]", "7 %", "<= 6 %", "failed")
+
+
+def test_a_flight_ends_with_its_last_photo(workspace: Path, tmp_path: Path) -> None:
+    products = workspace / "products" / FLIGHT
+    collection = products / "handover-aa" / "collection.json"
+    document = json.loads(collection.read_text(encoding="utf-8"))
+    document["extent"]["temporal"]["interval"] = [["2026-07-01T05:00:00Z", "2026-07-01T05:00:00Z"]]
+    write(collection, document)
+    shots = [{"properties": {"capture_time": time}} for time in (1000.0, 1090.5, None)]
+    write(product(workspace, "reconstruction", {}) / "shots.geojson", {"features": shots})
+    latest = json.loads((products / "latest.json").read_text(encoding="utf-8"))
+    write(products / "latest.json", latest | {"reconstruction": "reconstruction-aa"})
+
+    record, _ = publish(FLIGHT, workspace, tmp_path / "out")
+    assert (record.start.isoformat(), record.end.isoformat()) == (
+        "2026-07-01T05:00:00+00:00",
+        "2026-07-01T05:01:30.500000+00:00",
+    )
+
+
+def test_files_have_the_titles_of_their_catalog(workspace: Path, tmp_path: Path) -> None:
+    handover = workspace / "products" / FLIGHT / "handover-aa"
+    item = {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "properties": {"title": "meadow: sample table"},
+        "assets": {"samples": {"href": "./samples.csv", "title": "Samples: one row a cell"}},
+    }
+    write(handover / "one-samples.json", item)
+    record, _ = publish(FLIGHT, workspace, tmp_path / "out")
+    titles = {file.name.rpartition("/")[2]: file.title for file in record.files}
+    assert titles["samples.csv"] == "Samples: one row a cell"
+    assert titles["one-samples.json"] == "STAC Item: meadow: sample table"
+    assert titles["manifest.json"].startswith("How the hand-over was made")
