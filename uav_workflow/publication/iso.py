@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import datetime
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
 from uav_workflow.domain.campaign import Creator
-from uav_workflow.publication.record import PublishedFile, PublishedFlight, Record, Step
+from uav_workflow.publication.record import PublishedFile, Record, Step
+from uav_workflow.publication.sentences import keywords, lineage_statement, name_and_mail, step_sentences
+from uav_workflow.publication.titles import abstracts
+from uav_workflow.publication.xml import Dialect
 
 NAME = "iso19115-3.xml"
 NAMESPACES = {
@@ -30,7 +30,12 @@ NAMESPACES = {
     "gml": "http://www.opengis.net/gml/3.2",
     "xsi": "http://www.w3.org/2001/XMLSchema-instance",
 }
-_CODES = "http://standards.iso.org/iso/19115/resources/Codelists/cat/codelists.xml"
+_DIALECT = Dialect(
+    namespaces=NAMESPACES,
+    codes="http://standards.iso.org/iso/19115/resources/Codelists/cat/codelists.xml",
+    free_text="lan",
+)
+_node, _text, _code, _missing = _DIALECT.node, _DIALECT.text, _DIALECT.code, _DIALECT.missing
 
 
 def write_iso(record: Record, out: Path) -> Path:
@@ -57,7 +62,7 @@ def write_iso(record: Record, out: Path) -> Path:
 
 def _metadata(record: Record) -> Any:
     # The order of the children is the standard's.
-    chinese = _node("mdb:otherLocale", _locale("zho", "zh")) if record.title_zh or record.campaign.place_zh else None
+    chinese = _node("mdb:otherLocale", _locale("zho", "zh"))
     systems = dict.fromkeys(flight.crs for flight in record.flights)
     return _node(
         "mdb:MD_Metadata",
@@ -74,12 +79,12 @@ def _metadata(record: Record) -> Any:
         *(_reference_system(crs) for crs in systems),
         _node("mdb:identificationInfo", _identification(record)),
         _distribution(record.files),
-        _lineage(record.steps),
+        _lineage(record),
     )
 
 
 def _identification(record: Record) -> Any:
-    campaign = record.campaign
+    campaign, (abstract, abstract_zh) = record.campaign, abstracts(record)
     sizes = {cell for flight in record.flights for cell in flight.cells_m}
     sizes |= {flight.pixel_m for flight in record.flights if flight.pixel_m is not None}
     citation = _node(
@@ -88,17 +93,18 @@ def _identification(record: Record) -> Any:
         _node("cit:date", _date(record.created, "creation")),
         _node("cit:identifier", _identifier(record.identifier)),
         *(_author(creator) for creator in campaign.creators),
+        _publisher(campaign.publisher) if campaign.publisher else None,
         _text("cit:otherCitationDetails", campaign.citation) if campaign.citation else None,
     )
     return _node(
         "mri:MD_DataIdentification",
         _node("mri:citation", citation),
-        _text("mri:abstract", campaign.description),
+        _text("mri:abstract", abstract, chinese=abstract_zh),
         *(_text("mri:credit", fund) for fund in campaign.funding),
         _contact("mri:pointOfContact", campaign.contact) if campaign.contact else None,
         _code("mri:spatialRepresentationType", "mcc:MD_SpatialRepresentationTypeCode", "grid") if sizes else None,
         *(_resolution(size) for size in sorted(sizes)),
-        _node("mri:topicCategory", _node("mri:MD_TopicCategoryCode", text="imageryBaseMapsEarthCover")),
+        *(_node("mri:topicCategory", _node("mri:MD_TopicCategoryCode", text=topic)) for topic in record.topics),
         *_extents(record),
         *_keywords(record),
         _licence(campaign.licence) if campaign.licence else None,
@@ -144,22 +150,16 @@ def _extent(
 
 
 def _keywords(record: Record) -> list[Any]:
-    flights: tuple[PublishedFlight, ...] = record.flights
-    variables = [variable for flight in flights for variable in flight.variables]
-    themes: dict[str, str | None] = dict.fromkeys([*record.campaign.keywords, *variables])
-    places: dict[str, str | None] = dict.fromkeys(flight.site for flight in flights)
-    if record.campaign.place:
-        places = {record.campaign.place: record.campaign.place_zh, **places}
     return [
         _node(
             "mri:descriptiveKeywords",
             _node(
                 "mri:MD_Keywords",
-                *(_text("mri:keyword", word, chinese=chinese) for word, chinese in words.items()),
+                *(_text("mri:keyword", word, chinese=chinese) for word, chinese in words),
                 _code("mri:type", "mri:MD_KeywordTypeCode", kind),
             ),
         )
-        for kind, words in (("theme", themes), ("place", places))
+        for kind, words in keywords(record)
         if words
     ]
 
@@ -170,6 +170,8 @@ def _licence(licence: str) -> Any:
         _node(
             "mco:MD_LegalConstraints",
             _code("mco:useConstraints", "mco:MD_RestrictionCode", "licence"),
+            # The standard allows constraints in words only beside this code.
+            _code("mco:useConstraints", "mco:MD_RestrictionCode", "otherRestrictions"),
             _text("mco:otherConstraints", licence),
         ),
     )
@@ -211,30 +213,22 @@ def _distribution(files: tuple[PublishedFile, ...]) -> Any | None:
     return _node("mdb:distributionInfo", _node("mrd:MD_Distribution", options))
 
 
-def _lineage(steps: tuple[Step, ...]) -> Any | None:
-    if not steps:
+def _lineage(record: Record) -> Any | None:
+    if not record.steps:
         return None
+    statement, statement_zh = lineage_statement(record)
     return _node(
         "mdb:resourceLineage",
         _node(
             "mrl:LI_Lineage",
+            _text("mrl:statement", statement, chinese=statement_zh) if statement else None,
             _node("mrl:scope", _node("mcc:MD_Scope", _code("mcc:level", "mcc:MD_ScopeCode", "dataset"))),
-            *(_process_step(step, number) for number, step in enumerate(steps, 1)),
+            *(_process_step(step, number) for number, step in enumerate(record.steps, 1)),
         ),
     )
 
 
 def _process_step(step: Step, number: int) -> Any:
-    # Input files are counted, not listed: a flight has thousands; their checksums stand in the RO-Crate.
-    sentences = [
-        f"Flight {step.flight_id}: {step.kind}, fingerprint {step.fingerprint}.",
-        f"Made from {_pairs(step.upstream)}." if step.upstream else "",
-        f"Input files: {len(step.inputs)}." if step.inputs else "",
-        f"Parameters: {json.dumps(dict(step.parameters), sort_keys=True, ensure_ascii=False)}."
-        if step.parameters
-        else "",
-        f"Software: {_pairs(step.packages)}." if step.packages else "",
-    ]
     moment = _node(
         "gml:TimeInstant",
         _node("gml:timePosition", text=step.created.isoformat()),
@@ -244,23 +238,22 @@ def _process_step(step: Step, number: int) -> Any:
         "mrl:processStep",
         _node(
             "mrl:LI_ProcessStep",
-            _text("mrl:description", " ".join(sentence for sentence in sentences if sentence)),
+            _text("mrl:description", step_sentences(step)),
             _node("mrl:stepDateTime", moment),
         ),
     )
 
 
-def _pairs(pairs: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in sorted(pairs.items()))
-
-
 def _contact(tag: str, contact: str | None) -> Any:
     if not contact:
         return _missing(tag)
-    name, address = parseaddr(contact)
-    if "@" not in address:
-        name, address = contact, ""
+    name, address = name_and_mail(contact)
     return _node(tag, _responsibility("pointOfContact", _individual(name or None, mail=address)))
+
+
+def _publisher(name: str) -> Any:
+    party = _node("cit:CI_Organisation", _text("cit:name", name))
+    return _node("cit:citedResponsibleParty", _responsibility("publisher", party))
 
 
 def _author(creator: Creator) -> Any:
@@ -300,41 +293,3 @@ def _locale(language: str, name: str | None) -> Any:
         _code("lan:characterEncoding", "lan:MD_CharacterSetCode", "utf8"),
         attributes={"id": name} if name else None,
     )
-
-
-def _text(tag: str, text: str | None, *, chinese: str | None = None) -> Any:
-    """Text, with its Chinese beside it where there is one."""
-    if text is None and chinese is None:
-        return _missing(tag)
-    if chinese is None:
-        return _node(tag, _node("gco:CharacterString", text=text))
-    localised = _node("lan:LocalisedCharacterString", text=chinese, attributes={"locale": "#zh"})
-    return _node(
-        tag,
-        _node("gco:CharacterString", text=text) if text else None,
-        _node("lan:PT_FreeText", _node("lan:textGroup", localised)),
-        attributes={"xsi:type": "lan:PT_FreeText_PropertyType"},
-    )
-
-
-def _code(tag: str, kind: str, value: str) -> Any:
-    codes = {"codeList": f"{_CODES}#{kind.partition(':')[2]}", "codeListValue": value}
-    return _node(tag, _node(kind, text=value, attributes=codes))
-
-
-def _missing(tag: str) -> Any:
-    return _node(tag, attributes={"gco:nilReason": "missing"})
-
-
-def _node(tag: str, *children: Any, text: str | None = None, attributes: dict[str, str] | None = None) -> Any:
-    node = etree.Element(_qualified(tag), nsmap=NAMESPACES)
-    for name, value in (attributes or {}).items():
-        node.set(_qualified(name), value)
-    node.text = text
-    node.extend([child for child in children if child is not None])
-    return node
-
-
-def _qualified(name: str) -> str:
-    prefix, colon, local = name.partition(":")
-    return f"{{{NAMESPACES[prefix]}}}{local}" if colon else name

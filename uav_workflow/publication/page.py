@@ -16,6 +16,7 @@ from uav_workflow.publication.words import LANGUAGES
 
 RECORDS = (
     ("iso19115-3.xml", "ISO 19115-3"),
+    ("iso19139.xml", "ISO 19139"),
     ("datacite.json", "DataCite"),
     ("ro-crate-metadata.json", "RO-Crate"),
     ("catalog.json", "STAC"),

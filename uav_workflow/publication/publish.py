@@ -13,6 +13,7 @@ from uav_workflow.publication.crate import write_crate
 from uav_workflow.publication.datacite import write_datacite
 from uav_workflow.publication.folder import put_in_place, strange_file, write_checksums
 from uav_workflow.publication.iso import write_iso
+from uav_workflow.publication.iso19139 import write_iso19139
 from uav_workflow.publication.page import write_pages
 from uav_workflow.publication.quality_form import write_quality_form
 from uav_workflow.publication.reading import chosen_flights, handed_over, read_record
@@ -20,7 +21,16 @@ from uav_workflow.publication.record import DATA, Record
 from uav_workflow.publication.stac_catalog import write_catalog
 from uav_workflow.submission.campaigns import campaign_of
 
-WRITERS = (write_catalog, write_datacite, write_iso, write_quality_form, write_pages, write_crate, write_checksums)
+WRITERS = (
+    write_catalog,
+    write_datacite,
+    write_iso,
+    write_iso19139,
+    write_quality_form,
+    write_pages,
+    write_crate,
+    write_checksums,
+)
 """The crate may name what those before it wrote; the checksums are of everything."""
 
 

@@ -40,10 +40,13 @@ def _english(record: Record) -> Iterator[str]:
     flights, facts = record.flights, _Facts.of(record)
     what = _joined(_themes(flights, 0), " and ").capitalize() or "Ground plots"
     count = "one drone flight" if len(flights) == 1 else f"{len(flights)} drone flights"
-    how = "".join(
-        [f" by {', '.join(facts.sensors)}" if facts.sensors else "", facts.pixel and f", {facts.pixel} cm a pixel"]
-    )
-    yield f"{what} from {count} on {period(flights)}: {facts.captures} captures{how}."
+    said = [
+        f"{facts.captures} captures" if facts.captures else "",
+        f"sensor {', '.join(facts.sensors)}" if facts.sensors else "",
+        f"{facts.pixel} cm a pixel" if facts.pixel else "",
+    ]
+    how = ", ".join(filter(None, said))
+    yield f"{what} from {count} on {period(flights)}{f': {how}' if how else ''}."
     if facts.cells:
         yield f"Maps are weighted means in satellite cells of {' and '.join(facts.cells)} m with their uncertainty."
     for row in _compared(record):
@@ -55,14 +58,14 @@ def _english(record: Record) -> Iterator[str]:
 
 def _chinese(record: Record) -> Iterator[str]:
     flights, facts = record.flights, _Facts.of(record)
-    how = "".join(
-        [
-            f"，传感器：{'、'.join(facts.sensors)}" if facts.sensors else "",
-            facts.pixel and f"，地面分辨率{facts.pixel}厘米",
-        ]
-    )
+    said = [
+        f"共{facts.captures}次曝光" if facts.captures else "",
+        f"传感器：{'、'.join(facts.sensors)}" if facts.sensors else "",
+        f"地面分辨率{facts.pixel}厘米" if facts.pixel else "",
+    ]
+    how = "，".join(filter(None, said))
     what = _joined(_themes(flights, 1), "和", "、") or "地面样方数据"
-    source = f"{period(flights)}的{len(flights)}个无人机架次（共{facts.captures}次曝光{how}）"
+    source = f"{period(flights)}的{len(flights)}个无人机架次{f'（{how}）' if how else ''}"
     yield f"本数据集由{source}生成，内容为{what}。"
     if facts.cells:
         yield f"栅格产品按{'、'.join(facts.cells)}米卫星像元加权平均，并附不确定性。"

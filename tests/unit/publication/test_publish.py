@@ -95,7 +95,8 @@ def test_everything_a_data_centre_asks_for_is_written(workspace: Path, campaign:
     record, findings = publish("20260701", workspace, out, campaign=campaign)
 
     assert {path.name for path in out.iterdir()} == {
-        "catalog.json", "data", "datacite.json", "index.html", "index_zh.html", "iso19115-3.xml", "quality_form.html",
+        "catalog.json", "data", "datacite.json", "index.html", "index_zh.html", "iso19115-3.xml", "iso19139.xml",
+        "quality_form.html",
         "quality_form.md", "quality_form_zh.html", "quality_form_zh.md", "ro-crate-metadata.json", "sha256sums.txt",
     }  # fmt: skip
     assert (out / "data" / FLIGHT / "samples.csv").is_file()

@@ -1,0 +1,267 @@
+"""ISO 19139 metadata, the older encoding that many catalogues still take, from the same record as ISO 19115-3."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from uav_workflow.domain.campaign import Creator
+from uav_workflow.publication.record import PublishedFile, PublishedFlight, Record, Step
+from uav_workflow.publication.sentences import keywords, lineage_statement, name_and_mail, step_sentences
+from uav_workflow.publication.titles import abstracts
+from uav_workflow.publication.xml import Dialect
+
+NAME = "iso19139.xml"
+NAMESPACES = {
+    "gmd": "http://www.isotc211.org/2005/gmd",
+    "gco": "http://www.isotc211.org/2005/gco",
+    "gml": "http://www.opengis.net/gml/3.2",
+    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
+}
+_DIALECT = Dialect(
+    namespaces=NAMESPACES,
+    codes="http://standards.iso.org/iso/19139/resources/gmxCodelists.xml",
+    free_text="gmd",
+)
+_node, _text, _code, _missing = _DIALECT.node, _DIALECT.text, _DIALECT.code, _DIALECT.missing
+
+
+def write_iso19139(record: Record, out: Path) -> Path:
+    """Write the record as ISO 19139 (schema of 2007, GML 3.2).
+
+    What the record lacks is left out; where the standard demands an element (contact, title), it stands empty with
+    ``gco:nilReason="missing"``. ORCID has no element here and stands as the address of a person.
+
+    Parameters
+    ----------
+    record : Record
+    out : Path
+        Folder, which exists.
+
+    Returns
+    -------
+    Path
+        ``out/iso19139.xml``.
+    """
+    path = out / NAME
+    etree.ElementTree(_metadata(record)).write(path, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return path
+
+
+def _metadata(record: Record) -> Any:
+    # The order of the children is the standard's.
+    return _node(
+        "gmd:MD_Metadata",
+        _text("gmd:fileIdentifier", record.identifier),
+        _code("gmd:language", "gmd:LanguageCode", "eng"),
+        _code("gmd:characterSet", "gmd:MD_CharacterSetCode", "utf8"),
+        _code("gmd:hierarchyLevel", "gmd:MD_ScopeCode", "dataset"),
+        _contact("gmd:contact", record.campaign.contact),
+        _node("gmd:dateStamp", _node("gco:DateTime", text=record.created.isoformat())),
+        _text("gmd:metadataStandardName", "ISO 19115:2003/19139"),
+        _node("gmd:locale", _locale()),
+        *(_reference_system(crs) for crs in dict.fromkeys(flight.crs for flight in record.flights)),
+        _node("gmd:identificationInfo", _identification(record)),
+        _distribution(record.files),
+        _quality(record),
+    )
+
+
+def _locale() -> Any:
+    return _node(
+        "gmd:PT_Locale",
+        _code("gmd:languageCode", "gmd:LanguageCode", "zho"),
+        _code("gmd:characterEncoding", "gmd:MD_CharacterSetCode", "utf8"),
+        attributes={"id": "zh"},
+    )
+
+
+def _identification(record: Record) -> Any:
+    campaign, (abstract, abstract_zh) = record.campaign, abstracts(record)
+    sizes = {cell for flight in record.flights for cell in flight.cells_m}
+    sizes |= {flight.pixel_m for flight in record.flights if flight.pixel_m is not None}
+    return _node(
+        "gmd:MD_DataIdentification",
+        _node("gmd:citation", _citation(record)),
+        _text("gmd:abstract", abstract, chinese=abstract_zh),
+        *(_text("gmd:credit", fund) for fund in campaign.funding),
+        _contact("gmd:pointOfContact", campaign.contact) if campaign.contact else None,
+        *_keywords(record),
+        _licence(campaign.licence) if campaign.licence else None,
+        _code("gmd:spatialRepresentationType", "gmd:MD_SpatialRepresentationTypeCode", "grid") if sizes else None,
+        *(_resolution(size) for size in sorted(sizes)),
+        _code("gmd:language", "gmd:LanguageCode", "eng"),
+        _code("gmd:characterSet", "gmd:MD_CharacterSetCode", "utf8"),
+        *(_node("gmd:topicCategory", _node("gmd:MD_TopicCategoryCode", text=topic)) for topic in record.topics),
+        *_extents(record),
+    )
+
+
+def _citation(record: Record) -> Any:
+    campaign = record.campaign
+    publisher = _party("publisher", organisation=campaign.publisher) if campaign.publisher else None
+    return _node(
+        "gmd:CI_Citation",
+        _text("gmd:title", record.title, chinese=record.title_zh),
+        _node("gmd:date", _date(record.created)),
+        _node("gmd:identifier", _node("gmd:MD_Identifier", _text("gmd:code", record.identifier))),
+        *(_node("gmd:citedResponsibleParty", _author(creator)) for creator in campaign.creators),
+        _node("gmd:citedResponsibleParty", publisher) if publisher is not None else None,
+        _text("gmd:otherCitationDetails", campaign.citation) if campaign.citation else None,
+    )
+
+
+def _date(moment: datetime) -> Any:
+    date = _node("gmd:date", _node("gco:DateTime", text=moment.isoformat()))
+    return _node("gmd:CI_Date", date, _code("gmd:dateType", "gmd:CI_DateTypeCode", "creation"))
+
+
+def _keywords(record: Record) -> list[Any]:
+    return [
+        _node(
+            "gmd:descriptiveKeywords",
+            _node(
+                "gmd:MD_Keywords",
+                *(_text("gmd:keyword", word, chinese=chinese) for word, chinese in words),
+                _code("gmd:type", "gmd:MD_KeywordTypeCode", kind),
+            ),
+        )
+        for kind, words in keywords(record)
+        if words
+    ]
+
+
+def _licence(licence: str) -> Any:
+    # "license" is how the code list of 2003 spells it; words are allowed beside otherRestrictions alone.
+    return _node(
+        "gmd:resourceConstraints",
+        _node(
+            "gmd:MD_LegalConstraints",
+            _code("gmd:useConstraints", "gmd:MD_RestrictionCode", "license"),
+            _code("gmd:useConstraints", "gmd:MD_RestrictionCode", "otherRestrictions"),
+            _text("gmd:otherConstraints", licence),
+        ),
+    )
+
+
+def _resolution(metres: float) -> Any:
+    distance = _node("gco:Distance", text=f"{metres:g}", attributes={"uom": "m"})
+    return _node("gmd:spatialResolution", _node("gmd:MD_Resolution", _node("gmd:distance", distance)))
+
+
+def _extents(record: Record) -> list[Any]:
+    extents = [_extent(None, record, "period")]
+    if len(record.flights) > 1:
+        extents += [
+            _extent(flight.flight_id, flight, f"period-{number}") for number, flight in enumerate(record.flights, 1)
+        ]
+    return extents
+
+
+def _extent(name: str | None, of: Record | PublishedFlight, gml_id: str) -> Any:
+    west, south, east, north = of.bbox
+    sides = {"westBoundLongitude": west, "eastBoundLongitude": east}
+    sides |= {"southBoundLatitude": south, "northBoundLatitude": north}
+    period = _node(
+        "gml:TimePeriod",
+        _node("gml:beginPosition", text=of.start.isoformat()),
+        _node("gml:endPosition", text=of.end.isoformat()),
+        attributes={"gml:id": gml_id},
+    )
+    box = _node(
+        "gmd:EX_GeographicBoundingBox",
+        *(_node(f"gmd:{side}", _node("gco:Decimal", text=f"{value:.8f}")) for side, value in sides.items()),
+    )
+    return _node(
+        "gmd:extent",
+        _node(
+            "gmd:EX_Extent",
+            _text("gmd:description", name) if name else None,
+            _node("gmd:geographicElement", box),
+            _node("gmd:temporalElement", _node("gmd:EX_TemporalExtent", _node("gmd:extent", period))),
+        ),
+    )
+
+
+def _reference_system(crs: str) -> Any:
+    authority, _, code = crs.rpartition(":")
+    identifier = _node(
+        "gmd:RS_Identifier",
+        _text("gmd:code", code),
+        _text("gmd:codeSpace", authority) if authority else None,
+    )
+    system = _node("gmd:MD_ReferenceSystem", _node("gmd:referenceSystemIdentifier", identifier))
+    return _node("gmd:referenceSystemInfo", system)
+
+
+def _distribution(files: tuple[PublishedFile, ...]) -> Any | None:
+    if not files:
+        return None
+    links = [
+        _node(
+            "gmd:onLine",
+            _node(
+                "gmd:CI_OnlineResource",
+                _node("gmd:linkage", _node("gmd:URL", text=file.name)),
+                _text("gmd:name", file.title),
+                _text("gmd:description", f"{file.media_type}, {file.size} bytes, sha256 {file.sha256}"),
+                _code("gmd:function", "gmd:CI_OnLineFunctionCode", "download"),
+            ),
+        )
+        for file in files
+    ]
+    options = _node("gmd:transferOptions", _node("gmd:MD_DigitalTransferOptions", *links))
+    return _node("gmd:distributionInfo", _node("gmd:MD_Distribution", options))
+
+
+def _quality(record: Record) -> Any | None:
+    if not record.steps:
+        return None
+    statement, statement_zh = lineage_statement(record)
+    lineage = _node(
+        "gmd:LI_Lineage",
+        _text("gmd:statement", statement, chinese=statement_zh) if statement else None,
+        *(_node("gmd:processStep", _process_step(step)) for step in record.steps),
+    )
+    scope = _node("gmd:DQ_Scope", _code("gmd:level", "gmd:MD_ScopeCode", "dataset"))
+    quality = _node("gmd:DQ_DataQuality", _node("gmd:scope", scope), _node("gmd:lineage", lineage))
+    return _node("gmd:dataQualityInfo", quality)
+
+
+def _process_step(step: Step) -> Any:
+    return _node(
+        "gmd:LI_ProcessStep",
+        _text("gmd:description", step_sentences(step)),
+        _node("gmd:dateTime", _node("gco:DateTime", text=step.created.isoformat())),
+    )
+
+
+def _contact(tag: str, contact: str | None) -> Any:
+    if not contact:
+        return _missing(tag)
+    name, mail = name_and_mail(contact)
+    return _node(tag, _party("pointOfContact", name=name or None, mail=mail))
+
+
+def _author(creator: Creator) -> Any:
+    home = f"https://orcid.org/{creator.orcid.rpartition('/')[2]}" if creator.orcid else ""
+    return _party("author", name=creator.name, organisation=creator.affiliation, home=home)
+
+
+def _party(
+    role: str, *, name: str | None = None, organisation: str | None = None, mail: str = "", home: str = ""
+) -> Any:
+    address = _node("gmd:address", _node("gmd:CI_Address", _text("gmd:electronicMailAddress", mail))) if mail else None
+    online = _node("gmd:CI_OnlineResource", _node("gmd:linkage", _node("gmd:URL", text=home)))
+    ways = _node("gmd:CI_Contact", address, _node("gmd:onlineResource", online) if home else None)
+    return _node(
+        "gmd:CI_ResponsibleParty",
+        # One of the names is demanded: a contact of whom there is but an address has none.
+        _text("gmd:individualName", name) if name or not organisation else None,
+        _text("gmd:organisationName", organisation) if organisation else None,
+        _node("gmd:contactInfo", ways) if mail or home else None,
+        _code("gmd:role", "gmd:CI_RoleCode", role),
+    )
