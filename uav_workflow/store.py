@@ -22,6 +22,8 @@ from uav_workflow.errors import NotMade, StoreError
 from uav_workflow.findings import Finding
 
 MANIFEST = "manifest.json"
+ABSENT = "absent"
+"""Version of a package that is not installed."""
 _PACKAGES = ("uav-workflow", "numpy", "rasterio", "pycolmap", "opencv-python-headless", "exactextract", "pyodm")
 
 
@@ -196,4 +198,4 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "absent"
+        return ABSENT

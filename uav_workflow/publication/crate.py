@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from uav_workflow.publication import licences
+from uav_workflow.publication.companions import COMPANIONS, Standard
+from uav_workflow.publication.folder import NAME as CHECKSUMS
 from uav_workflow.publication.record import DATA, Record, Step
+from uav_workflow.publication.sentences import step_sentences
+from uav_workflow.publication.titles import abstracts
+from uav_workflow.store import ABSENT, sha256_of
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
@@ -21,8 +27,9 @@ PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.6"
 def write_crate(record: Record, out: Path) -> Path:
     """Write ``ro-crate-metadata.json``; the files are described where they lie, nothing is copied.
 
-    The Process Run Crate profile is claimed only where its requirements and RO-Crate's own are met: a licence, a
-    description, and steps that all know their software.
+    The Process Run Crate profile is claimed only where its requirements and RO-Crate's own are met: a licence, and
+    steps that all know their software. Records, pages and forms that lie in the folder are listed too, each with the
+    standard it follows.
 
     Parameters
     ----------
@@ -40,6 +47,7 @@ def write_crate(record: Record, out: Path) -> Path:
             facts = {"name": file.title, "sha256": file.sha256, "contentSize": str(file.size)}
             facts["encodingFormat"] = file.media_type
             files[file.name] = crate.add_file(record.root / file.name, file.name, properties=facts)
+    _list_companions(crate, out)
     actions = [_action(crate, step) for step in record.steps]
     _link_handovers(crate, record, files)
     if mentioned := [*actions, *_software(crate, record.software)]:
@@ -54,8 +62,7 @@ def write_crate(record: Record, out: Path) -> Path:
 
 
 def _is_process_run(record: Record) -> bool:
-    said = record.campaign.licence and record.campaign.description
-    return bool(said and record.steps and all(step.packages for step in record.steps))
+    return bool(record.campaign.licence and record.steps and all(step.packages for step in record.steps))
 
 
 def _describe(crate: ROCrate, record: Record) -> None:
@@ -67,8 +74,11 @@ def _describe(crate: ROCrate, record: Record) -> None:
         "name": record.title or record.identifier,
         "alternateName": record.title_zh,
         "datePublished": record.created.isoformat(),
-        "description": campaign.description,
-        "keywords": list(campaign.keywords),
+        "description": abstracts(record)[0],
+        "keywords": [*campaign.keywords, *campaign.keywords_zh],
+        "publisher": _entity(crate, "#publisher", {"@type": "Organization", "name": campaign.publisher})
+        if campaign.publisher
+        else None,
         "creditText": campaign.citation,
         "temporalCoverage": f"{record.start.isoformat()}/{record.end.isoformat()}",
         "spatialCoverage": _entity(crate, "#place", {"@type": "Place", "name": campaign.place, "geo": box}),
@@ -88,7 +98,7 @@ def _describe(crate: ROCrate, record: Record) -> None:
 
 
 def _licence(crate: ROCrate, licence: str) -> Any:
-    address = licence if licence.startswith(("http://", "https://")) else "#licence"
+    address = licences.address(licence) or "#licence"
     return _entity(crate, address, {"@type": "CreativeWork", "name": licence})
 
 
@@ -118,12 +128,41 @@ def _action(crate: ROCrate, step: Step) -> Any:
     facts = {
         "@type": "CreateAction",
         "name": f"{step.kind} of flight {step.flight_id}",
+        "description": step_sentences(step),
         "endTime": step.created.isoformat(),
         "instrument": _software(crate, step.packages),
         "object": [*inputs, *upstream, *_parameters(crate, step)],
         "result": _product(crate, step.kind, step.fingerprint),
     }
     return _entity(crate, f"#action/{_key(step)}", facts)
+
+
+def _list_companions(crate: ROCrate, out: Path) -> None:
+    """List what lies beside the data and speaks of it; checksums, written last, have none of their own."""
+    about = []
+    for companion in COMPANIONS:
+        path = out / companion.name
+        written = path.is_file()
+        if not written and companion.name != CHECKSUMS:
+            continue
+        facts: dict[str, Any] = {"name": companion.title, "encodingFormat": companion.media_type}
+        if written and companion.name != CHECKSUMS:
+            facts |= {"sha256": sha256_of(path), "contentSize": str(path.stat().st_size)}
+        if companion.language:
+            facts["inLanguage"] = companion.language
+        entity = crate.add_file(path, companion.name, properties=facts)
+        if companion.name != CHECKSUMS:
+            entity["about"] = crate.root_dataset
+            about.append(entity)
+        if companion.standard:
+            entity["conformsTo"] = _standard(crate, companion.standard)
+    if about:
+        crate.root_dataset["subjectOf"] = about
+
+
+def _standard(crate: ROCrate, standard: Standard) -> Any:
+    facts = {"@type": "CreativeWork", "name": standard.name, "version": standard.version}
+    return _entity(crate, standard.address, facts)
 
 
 def _link_handovers(crate: ROCrate, record: Record, files: Mapping[str, Any]) -> None:
@@ -143,6 +182,7 @@ def _software(crate: ROCrate, packages: Mapping[str, str]) -> list[Any]:
             {"@type": "SoftwareApplication", "name": name, "softwareVersion": version},
         )
         for name, version in sorted(packages.items())
+        if version != ABSENT
     ]
 
 

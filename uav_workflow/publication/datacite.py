@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from uav_workflow.domain.campaign import Creator
+from uav_workflow.publication import licences
 from uav_workflow.publication.record import Record
+from uav_workflow.publication.sentences import name_and_mail
 from uav_workflow.publication.titles import abstracts, period
 
 NAME = "datacite.json"
@@ -28,12 +30,17 @@ def write_datacite(record: Record, out: Path) -> Path:
         "publisher": {"name": campaign.publisher} if campaign.publisher else None,
         "publicationYear": record.created.year if campaign.publisher else None,
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "Vegetation maps and plots from drone imagery"},
-        "subjects": [{"subject": word} for word in campaign.keywords],
-        "dates": [{"date": period(record.flights), "dateType": "Collected"}],
+        "subjects": [{"subject": word} for word in campaign.keywords]
+        + [{"subject": word, "lang": "zh"} for word in campaign.keywords_zh],
+        "contributors": [_contact(campaign.contact)] if campaign.contact else [],
+        "dates": [
+            {"date": period(record.flights), "dateType": "Collected"},
+            {"date": record.created.date().isoformat(), "dateType": "Created"},
+        ],
         "language": "en",
         "sizes": [f"{sum(file.size for file in record.files)} bytes", f"{len(record.files)} files"],
         "formats": sorted({file.media_type for file in record.files}),
-        "rightsList": [{"rights": campaign.licence}] if campaign.licence else [],
+        "rightsList": [_rights(campaign.licence)] if campaign.licence else [],
         "descriptions": [
             {"description": text, "descriptionType": "Abstract", "lang": language}
             for text, language in ((english, "en"), (chinese, "zh"))
@@ -62,6 +69,21 @@ def _person(creator: Creator) -> dict[str, Any]:
             }
         ]
     return person
+
+
+def _contact(contact: str) -> dict[str, Any]:
+    name, mail = name_and_mail(contact)
+    return {"name": name or mail, "contributorType": "ContactPerson"}
+
+
+def _rights(licence: str) -> dict[str, str]:
+    """Licence with its address and, where it has one, its SPDX identifier."""
+    rights = {"rights": licence}
+    if address := licences.address(licence):
+        rights["rightsUri"] = address
+    if licence in licences.KNOWN:
+        rights |= {"rightsIdentifier": licence, "rightsIdentifierScheme": "SPDX", "schemeUri": licences.SCHEME}
+    return rights
 
 
 def _place(record: Record) -> dict[str, Any]:

@@ -9,19 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from uav_workflow.publication import licences
+from uav_workflow.publication.companions import COMPANIONS
+from uav_workflow.publication.crate import NAME as CRATE
 from uav_workflow.publication.record import Record, Verdict
 from uav_workflow.publication.themes import BANDS_ZH, THEMES, named
 from uav_workflow.publication.titles import abstracts
 from uav_workflow.publication.words import LANGUAGES
-
-RECORDS = (
-    ("iso19115-3.xml", "ISO 19115-3"),
-    ("iso19139.xml", "ISO 19139"),
-    ("datacite.json", "DataCite"),
-    ("ro-crate-metadata.json", "RO-Crate"),
-    ("catalog.json", "STAC"),
-)
-"""Records beside the data that the page links to."""
+from uav_workflow.store import ABSENT
 
 
 def write_pages(record: Record, out: Path) -> list[Path]:
@@ -53,10 +47,10 @@ def _template() -> Any:
 def _facts(record: Record) -> dict[str, Any]:
     """What stands on the pages of both languages."""
     cells = sorted({cell for flight in record.flights for cell in flight.cells_m})
-    packages = {item for step in record.steps for item in step.packages.items()}
+    packages = {item for step in record.steps for item in step.packages.items() if item[1] != ABSENT}
     return {
         "record": record,
-        "records": RECORDS,
+        "records": [(one.name, one.title) for one in COMPANIONS if one.standard] + [(CRATE, "RO-Crate")],
         "themes": THEMES,
         "licence_address": licences.address(record.campaign.licence),
         "crs": ", ".join(_crs_name(crs) for crs in dict.fromkeys(flight.crs for flight in record.flights)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,9 +11,17 @@ from typing import Any
 
 import format_records as records
 import pytest
+from rocrate.rocrate import ROCrate
 
-from uav_workflow.publication.crate import PROCESS_RUN, write_crate
+from uav_workflow.publication.companions import COMPANIONS
+from uav_workflow.publication.crate import PROCESS_RUN, VERSION, write_crate
+from uav_workflow.publication.datacite import write_datacite
+from uav_workflow.publication.iso import write_iso
+from uav_workflow.publication.iso19139 import write_iso19139
+from uav_workflow.publication.page import write_pages
+from uav_workflow.publication.quality_form import write_quality_form
 from uav_workflow.publication.record import Record
+from uav_workflow.publication.stac_catalog import write_catalog
 
 
 def graph(record: Record, out: Path) -> dict[str, dict[str, Any]]:
@@ -40,13 +49,14 @@ def test_every_reference_is_there(make: Any, tmp_path: Path) -> None:
     outside = {reference for reference in said - set(entities) if reference.startswith("https://w3id.org/ro/crate/")}
     assert said - outside <= set(entities)
     assert [path.name for path in tmp_path.iterdir()] == ["ro-crate-metadata.json"]
+    assert not outside - {f"https://w3id.org/ro/crate/{VERSION}"}
 
 
 def test_files(tmp_path: Path) -> None:
     entities = graph(records.full(tmp_path), tmp_path)
     parts = [part["@id"] for part in entities["./"]["hasPart"]]
 
-    assert parts == ["maps/cover%20one.tif", "samples.csv"]
+    assert parts == ["maps/cover%20one.tif", "samples.csv", "sha256sums.txt"]
     assert entities[parts[0]] == {
         "@id": parts[0],
         "@type": "File",
@@ -89,6 +99,7 @@ def test_people_licence_and_funding(tmp_path: Path) -> None:
 
     assert root["creator"][0] == {"@id": "https://orcid.org/0000-0002-1825-0097"}
     assert entities["https://orcid.org/0000-0002-1825-0097"]["name"] == "Ada Example"
+    assert root["license"] == {"@id": "https://spdx.org/licenses/CC-BY-4.0.html"}
     assert entities[root["license"]["@id"]]["name"] == "CC-BY-4.0"
     assert root["datePublished"] == "2026-08-01T09:00:00+00:00"
 
@@ -107,7 +118,8 @@ def test_nothing_is_invented(tmp_path: Path) -> None:
     root = graph(records.bare(tmp_path), tmp_path)["./"]
 
     assert root["name"] == "20250705_plain"
-    assert not {"license", "creator", "description", "funding", "contactPoint", "keywords"} & set(root)
+    assert root["description"].startswith("Fvc from one drone flight on 2025-07-05")
+    assert not {"license", "creator", "publisher", "subjectOf", "funding", "contactPoint", "keywords"} & set(root)
 
 
 def test_the_files_of_a_flight_are_what_its_hand_over_gave(tmp_path: Path) -> None:
@@ -120,3 +132,57 @@ def test_the_files_of_a_flight_are_what_its_hand_over_gave(tmp_path: Path) -> No
 
     (given,) = [action["result"] for action in _actions(entities) if action["name"].startswith("handover")]
     assert list(references(entities[given["@id"]]["hasPart"])) == [first.name]
+
+
+def test_records_pages_and_forms_are_listed_with_what_they_follow(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    for write in (write_catalog, write_datacite, write_iso, write_iso19139, write_quality_form, write_pages):
+        write(record, tmp_path)
+    beside = {path.name for path in tmp_path.iterdir()}
+    entities = graph(record, tmp_path)
+    root = entities["./"]
+
+    assert {one["@id"] for one in root["subjectOf"]} == beside == {one.name for one in COMPANIONS} - {"sha256sums.txt"}
+    assert {one["@id"] for one in root["hasPart"]} >= beside | {"sha256sums.txt"}
+    for name in beside:
+        said = entities[name]
+        assert (said["@type"], said["about"]) == ("File", {"@id": "./"})
+        assert said["sha256"] == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        assert said["contentSize"] == str((tmp_path / name).stat().st_size)
+    follows = {
+        name: entities[entities[name]["conformsTo"]["@id"]]["name"] for name in beside if "conformsTo" in entities[name]
+    }
+    assert follows == {
+        "catalog.json": "SpatioTemporal Asset Catalog: Catalog",
+        "iso19115-3.xml": "ISO/TS 19115-3 metadata",
+        "iso19139.xml": "ISO/TS 19139 metadata",
+        "datacite.json": "DataCite Metadata Schema",
+    }
+    assert (entities["index.html"]["inLanguage"], entities["quality_form_zh.md"]["inLanguage"]) == ("en", "zh")
+    assert not {"sha256", "contentSize"} & set(entities["sha256sums.txt"])
+
+
+def test_the_crate_opens_with_the_library_that_others_read_it_with(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    for file in record.files:
+        (tmp_path / file.name).parent.mkdir(exist_ok=True)
+        (tmp_path / file.name).touch()
+    write_pages(record, tmp_path)
+    write_crate(record, tmp_path)
+    read = ROCrate(tmp_path)
+    assert read.root_dataset["name"] == record.title
+    assert read.dereference("index_zh.html")["inLanguage"] == "zh"
+    assert {entity.id for entity in read.data_entities} >= {"samples.csv", "index.html"}
+
+
+def test_every_action_meets_the_profile(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    steps = tuple(replace(step, packages={**step.packages, "pycolmap": "absent"}) for step in record.steps)
+    entities = graph(replace(record, steps=steps), tmp_path)
+    actions = _actions(entities)
+    assert len(actions) == len(steps)
+    for action in actions:
+        kinds = {entities[one["@id"]]["@type"] for one in action["instrument"]}
+        assert kinds == {"SoftwareApplication"}
+        assert {"name", "description", "endTime", "result"} <= action.keys()
+    assert not [identifier for identifier in entities if "pycolmap" in identifier]
