@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -27,8 +28,8 @@ PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.6"
 def write_crate(record: Record, out: Path) -> Path:
     """Write ``ro-crate-metadata.json``; the files are described where they lie, nothing is copied.
 
-    The Process Run Crate profile is claimed only where its requirements and RO-Crate's own are met: a licence, and
-    steps that all know their software. Records, pages and forms that lie in the folder are listed too, each with the
+    The Process Run Crate profile is claimed only where its requirements are met: a licence, and steps that all know
+    their software. The address of a program is that which its package states, or none. Records, pages and forms that lie in the folder are listed too, each with the
     standard it follows.
 
     Parameters
@@ -53,7 +54,8 @@ def write_crate(record: Record, out: Path) -> Path:
     if mentioned := [*actions, *_software(crate, record.software)]:
         crate.root_dataset["mentions"] = mentioned
     if _is_process_run(record):
-        profile = {"@type": "CreativeWork", "name": "Process Run Crate", "version": PROCESS_RUN.rpartition("/")[2]}
+        profile: dict[str, Any] = {"@type": ["CreativeWork", "Profile"], "name": "Process Run Crate"}
+        profile["version"] = PROCESS_RUN.rpartition("/")[2]
         crate.root_dataset["conformsTo"] = _entity(crate, PROCESS_RUN, profile)
     path = out / NAME
     text = json.dumps(crate.metadata.generate(), indent=2, ensure_ascii=False)
@@ -68,7 +70,8 @@ def _is_process_run(record: Record) -> bool:
 def _describe(crate: ROCrate, record: Record) -> None:
     campaign, root = record.campaign, crate.root_dataset
     west, south, east, north = record.bbox
-    box = _entity(crate, "#bbox", {"@type": "GeoShape", "box": f"{south} {west} {north} {east}"})
+    corners = f"{south} {west} {north} {east}"
+    box = _entity(crate, "#bbox", {"@type": "GeoShape", "name": "Bounding box", "box": corners})
     facts: dict[str, Any] = {
         "identifier": record.identifier,
         "name": record.title or record.identifier,
@@ -92,9 +95,10 @@ def _describe(crate: ROCrate, record: Record) -> None:
         if campaign.contact
         else None,
     }
+    facts["author"] = facts["creator"]
     for name, value in facts.items():
         if value:
-            root[name] = value
+            root[name] = _alone(value)
 
 
 def _licence(crate: ROCrate, licence: str) -> Any:
@@ -179,11 +183,24 @@ def _software(crate: ROCrate, packages: Mapping[str, str]) -> list[Any]:
         _entity(
             crate,
             f"#software/{quote(name, safe='')}/{quote(version, safe='')}",
-            {"@type": "SoftwareApplication", "name": name, "softwareVersion": version},
+            {"@type": "SoftwareApplication", "name": name, "version": version, "url": _home(name)},
         )
         for name, version in sorted(packages.items())
         if version != ABSENT
     ]
+
+
+def _home(package: str) -> str | None:
+    """Address of a package, as the installed one states it; None where it states none or is not installed."""
+    try:
+        stated = metadata(package)
+    except PackageNotFoundError:
+        return None
+    rows = (row.partition(", ") for row in stated.get_all("Project-URL") or ())
+    links = {label.lower(): link for label, _, link in rows}
+    names = ("homepage", "home", "source", "source code", "repository", "github", "documentation")
+    found = [*(stated.get_all("Home-page") or ()), *(links.get(name) for name in names), *links.values()]
+    return next((link for link in found if link and link.startswith("http")), None)
 
 
 def _parameters(crate: ROCrate, step: Step) -> list[Any]:
@@ -220,5 +237,10 @@ def _entity(crate: ROCrate, identifier: str, facts: dict[str, Any]) -> Any:
     entity = crate.add(ContextEntity(crate, identifier, properties={"@type": facts["@type"]}))
     for name, value in facts.items():
         if name != "@type" and value is not None and value != []:
-            entity[name] = value
+            entity[name] = _alone(value)
     return entity
+
+
+def _alone(value: Any) -> Any:
+    """A list of one is that one, as RO-Crate asks."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value

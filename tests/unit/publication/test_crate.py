@@ -77,7 +77,7 @@ def test_software_that_published_is_mentioned(tmp_path: Path) -> None:
     software = entities["#software/uav-workflow/0.1.0"]
 
     assert {"@id": software["@id"]} in entities["./"]["mentions"]
-    assert (software["@type"], software["softwareVersion"]) == ("SoftwareApplication", "0.1.0")
+    assert (software["@type"], software["version"]) == ("SoftwareApplication", "0.1.0")
 
 
 def test_steps_hang_together(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_steps_hang_together(tmp_path: Path) -> None:
     first, second = _actions(entities)
 
     assert first["result"] in second["object"]
-    assert first["instrument"][0] in second["instrument"]
+    assert set(references(first["instrument"])) < set(references(second["instrument"]))
     named = {entities[one["@id"]]["name"]: entities[one["@id"]] for one in first["object"]}
     assert named["IMG_1.JPG"]["sha256"] == "c" * 64
     assert named["pixel_m"]["value"] == 0.05
@@ -107,6 +107,7 @@ def test_people_licence_and_funding(tmp_path: Path) -> None:
 def test_profile_only_where_it_is_met(tmp_path: Path) -> None:
     record = records.full(tmp_path)
     assert graph(record, tmp_path)["./"]["conformsTo"] == {"@id": PROCESS_RUN}
+    assert "Profile" in graph(record, tmp_path)[PROCESS_RUN]["@type"]
 
     without_software = replace(record, steps=(replace(record.steps[0], packages={}),))
     without_licence = replace(record, campaign=replace(record.campaign, licence=None))
@@ -182,7 +183,9 @@ def test_every_action_meets_the_profile(tmp_path: Path) -> None:
     actions = _actions(entities)
     assert len(actions) == len(steps)
     for action in actions:
-        kinds = {entities[one["@id"]]["@type"] for one in action["instrument"]}
+        used = [entities[name] for name in references(action["instrument"])]
+        kinds = {one["@type"] for one in used}
+        assert all(one["version"] and one["url"].startswith("https://") for one in used)
         assert kinds == {"SoftwareApplication"}
         assert {"name", "description", "endTime", "result"} <= action.keys()
     assert not [identifier for identifier in entities if "pycolmap" in identifier]
