@@ -10,12 +10,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from uav_workflow.domain.product import Json, Product
+from uav_workflow.publication import licences
 from uav_workflow.store import MANIFEST, sha256_of
 
 _PATH = re.compile(r"(?:file://)?(?:/|~[/\\]|[A-Za-z]:[/\\]|\\\\)[^\n]*[^\n/\\][/\\]?")
 _SENTENCE = re.compile(r"[:;,.] ")
 _TOKEN = re.compile(r"(?<![\w/:.])(?:/[\w.+@~-]+)+/([\w.+@~-]+)")
 """A path of two or more steps inside a sentence, without spaces: what is left where nothing is known of it."""
+NOT_STATED = "No licence was stated."
+"""What the catalog of a hand-over says where nobody had stated a licence when it was made."""
 _SHA256_MULTIHASH = "1220"
 
 
@@ -64,21 +67,33 @@ class Places:
         return _TOKEN.sub(lambda found: found.group(1), text)
 
 
-def copy_handover(product: Product, out: Path, places: Places) -> None:
+def copy_handover(product: Product, out: Path, places: Places, licence: str | None = None) -> None:
     """Copy a hand-over; documents that named a path are written anew, and the checksums of them follow.
 
     Parameters
     ----------
     out : Path
         Folder, which does not exist.
+    licence : str or None
+        Stands in the catalog of a hand-over that was made before anybody had stated one; a catalog that states
+        another keeps it.
     """
     shutil.copytree(product.path, out)
     documents = [path for path in sorted(out.rglob("*.json")) if path.name != MANIFEST]
-    changed = {path for path in documents if _rewrite(path, places.cut)}
+    changed = {path for path in documents if _rewrite(path, lambda document: _licensed(places.cut(document), licence))}
     if changed:
         changed |= {path for path in documents if _rewrite(path, lambda item: _sealed(item, changed))}
     manifest = out / MANIFEST
     _rewrite(manifest, lambda document: _listed(places.cut(document), out, changed))
+
+
+def _licensed(document: Any, licence: str | None) -> Any:
+    silent = isinstance(document, dict) and document.get("type") == "Collection" and licence
+    if not silent or NOT_STATED not in document.get("description", ""):
+        return document
+    stated = licence if licence in licences.KNOWN else "other"
+    words = document["description"].replace(NOT_STATED, f"Licence: {licence}.")
+    return {**document, "license": stated, "description": words}
 
 
 def _rewrite(path: Path, change: Any) -> bool:

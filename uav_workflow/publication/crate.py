@@ -29,8 +29,8 @@ def write_crate(record: Record, out: Path) -> Path:
     """Write ``ro-crate-metadata.json``; the files are described where they lie, nothing is copied.
 
     The Process Run Crate profile is claimed only where its requirements are met: a licence, and steps that all know
-    their software. The address of a program is that which its package states, or none. Records, pages and forms that lie in the folder are listed too, each with the
-    standard it follows.
+    their software. The address of a program is that which its package states, or none. Records, pages and forms that
+    lie in the folder are listed too, each with the standard it follows.
 
     Parameters
     ----------

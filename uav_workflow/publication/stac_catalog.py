@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from uav_workflow.publication import licences
 from uav_workflow.publication.record import DATA, Record
+from uav_workflow.publication.titles import abstracts
 
 NAME = "catalog.json"
 _JSON = "application/json"
+
+
+def _licence(licence: str | None) -> list[dict[str, str]]:
+    address = licences.address(licence)
+    return [{"rel": "license", "href": address, "title": str(licence)}] if address else []
 
 
 def write_catalog(record: Record, out: Path) -> Path:
@@ -38,8 +45,8 @@ def write_catalog(record: Record, out: Path) -> Path:
         "stac_version": "1.1.0",
         "id": record.identifier,
         "title": title,
-        "description": record.campaign.description or f"{title}. Drone flights handed over: {len(children)}.",
-        "links": [{"rel": "root", **place}, *children],
+        "description": abstracts(record)[0],
+        "links": [{"rel": "root", **place}, *_licence(record.campaign.licence), *children],
     }
     path = out / NAME
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from uav_workflow.errors import FlightDataError, UsageError
+from uav_workflow.publication.copies import NOT_STATED
 from uav_workflow.publication.publish import publish
 
 FLIGHT = "20260701-0123456789"
@@ -287,3 +289,31 @@ def test_files_have_the_titles_of_their_catalog(workspace: Path, tmp_path: Path)
     assert titles["samples.csv"] == "Samples: one row a cell"
     assert titles["one-samples.json"] == "STAC Item: meadow: sample table"
     assert titles["manifest.json"].startswith("How the hand-over was made")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [("CC-BY-4.0", "other", "CC-BY-4.0"), ("ask us first", "other", "other"), ("CC-BY-4.0", "CC0-1.0", "CC0-1.0")],
+)
+def test_a_catalog_that_states_no_licence_gets_that_of_the_publication(
+    workspace: Path, campaign: Path, tmp_path: Path, case: tuple[str, str, str]
+) -> None:
+    stated, license_, published = case
+    campaign.write_text(CAMPAIGN.replace("CC-BY-4.0", stated), encoding="utf-8")
+    collection = workspace / "products" / FLIGHT / "handover-aa" / "collection.json"
+    silent = license_ == "other"
+    words = "Cells. No licence was stated." if silent else f"Cells. Licence: {license_}."
+    document = json.loads(collection.read_text(encoding="utf-8")) | {"type": "Collection", "license": license_}
+    write(collection, document | {"description": words})
+    _, findings = publish(FLIGHT, workspace, tmp_path / "out", campaign=campaign)
+
+    copied = json.loads((tmp_path / "out" / "data" / FLIGHT / "collection.json").read_text(encoding="utf-8"))
+    assert copied["license"] == published
+    assert copied["description"] == (f"Cells. Licence: {stated}." if silent else words)
+    assert ("handover-licence-differs" in {finding.code for finding in findings}) is not silent
+    assert json.loads(collection.read_text(encoding="utf-8"))["license"] == license_
+
+
+def test_the_handover_says_that_no_licence_was_stated_as_a_copy_looks_for_it() -> None:
+    source = resources.files("uav_workflow.handover").joinpath("stac.py").read_text("utf-8")
+    assert NOT_STATED in source
