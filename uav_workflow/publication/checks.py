@@ -12,6 +12,8 @@ from uav_workflow.domain.product import Product
 from uav_workflow.publication.record import Check, Verdict
 
 _SIGNS = {"at_least": ">= ", "at_most": "<= "}
+LONGEST_SYMBOL = 3
+"""Letters of a unit's symbol; longer ones are words of English."""
 _SENSES = {"at least": "at_least", "at most": "at_most"}
 
 
@@ -81,7 +83,11 @@ def _bound(gate: Mapping[str, Any], rule: Rule | None, unit: str) -> str:
 
 
 def _figure(value: float, unit: str) -> str:
-    return f"{100 * value:.3g} %" if unit == "%" else f"{value:.4g} {unit}".strip()
+    if unit == "%":
+        return f"{100 * value:.3g} %"
+    # Counts and ratios ("bands", "times the median") are in the check's name, in every language.
+    symbol = unit if len(unit) <= LONGEST_SYMBOL else ""
+    return f"{value:.4g} {symbol}".strip()
 
 
 def _waived(check: Check, campaign: Campaign) -> Check:
