@@ -92,7 +92,7 @@ class _Facts:
             captures=sum(flight.photos or 0 for flight in flights),
             sensors=tuple(sorted({flight.sensor for flight in flights if flight.sensor})),
             cells=tuple(f"{cell:g}" for cell in sorted({cell for flight in flights for cell in flight.cells_m})),
-            pixel=f"{100 * min(pixels):.1f}" if pixels else "",
+            pixel=" – ".join(dict.fromkeys(f"{100 * end(pixels):.1f}" for end in (min, max))) if pixels else "",
         )
 
 

@@ -92,6 +92,17 @@ def test_the_abstract_says_of_which_flight_a_figure_is(tmp_path: Path) -> None:
     assert [("20250705_one" in text) for text in abstracts(alone)] == [False, False]
 
 
+def test_the_abstract_of_two_cameras_says_both_pixels(tmp_path: Path) -> None:
+    record = records.full(tmp_path)
+    flights = tuple(
+        replace(flight, photos=20, sensor="rgb", pixel_m=pixel)
+        for flight, pixel in zip(record.flights, (0.013, 0.019), strict=True)
+    )
+    english, chinese = abstracts(replace(record, flights=flights))
+    assert "2025-07-05/2025-07-06: 40 captures, sensor rgb, 1.3 – 1.9 cm a pixel." in english
+    assert "（共40次曝光，传感器：rgb，地面分辨率1.3 – 1.9厘米）" in chinese
+
+
 def test_a_variable_validated_on_one_flight_is_not_so_on_another(tmp_path: Path) -> None:
     record = records.full(tmp_path)
     flights = tuple(replace(flight, variables=("fvc",)) for flight in record.flights)
