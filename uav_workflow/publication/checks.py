@@ -63,7 +63,8 @@ def _check(flight_id: str, kind: str, gate: Mapping[str, Any]) -> Check:
         group=kind,
         name=gate["name"],
         value="" if value is None else _figure(value, unit),
-        bound="" if bound is None else _bound(gate, rule, unit),
+        # What was not measured met no bound; the gate's own is then its failure, not the one a good value must keep.
+        bound="" if bound is None or value is None else _bound(gate, rule, unit),
         verdict=Verdict.NOT_MADE if value is None else passed,
         where=gate.get("where", ""),
     )
@@ -73,10 +74,10 @@ def _bound(gate: Mapping[str, Any], rule: Rule | None, unit: str) -> str:
     """The bound with its good side, such as ``<= 3 %``."""
     if gate.get("inside"):
         return " – ".join("" if end is None else _figure(end, unit) for end in gate["inside"])
-    value, bound, side = gate.get("value"), gate["threshold"], gate.get("side")
+    value, bound, side = gate["value"], gate["threshold"], gate.get("side")
     if side is None and rule and rule.sense != "within":
         side = _SENSES[rule.sense]
-    if side is None and value is not None and value != bound:
+    if side is None and value != bound:
         # a gate from before its side was kept: the verdict says on which side of the bound the good one is
         side = "at_least" if (value > bound) == (gate["verdict"] == "pass") else "at_most"
     return f"{_SIGNS.get(side or '', '')}{_figure(bound, unit)}"
