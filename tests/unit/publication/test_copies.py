@@ -15,11 +15,13 @@ from uav_workflow.findings import warning
 from uav_workflow.handover.lineage import write_lineage
 from uav_workflow.publication.copies import Places
 from uav_workflow.publication.publish import publish
-from uav_workflow.recipe import Biomass, CanopyHeight, Cover, Handover, Scene, Template
+from uav_workflow.recipe.handover import Handover, LandCover, Scene, Template
+from uav_workflow.recipe.section import Section
+from uav_workflow.recipe.vegetation import Biomass, CanopyHeight, Cover
 
 __all__ = ["workspace"]
 
-NAMES = ("gf6 16m.tif", "scene.tif", "shapes.gpkg", "leaf_off.tif", "fescue")
+NAMES = ("gf6 16m.tif", "scene.tif", "shapes.gpkg", "leaf_off.tif", "classes.tif", "fescue")
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def private(tmp_path: Path) -> Path:
     """Files of a recipe, in a folder of somebody's own."""
     folder = tmp_path / "home of ada" / "secret project"
     (folder / "fescue").mkdir(parents=True)
-    for name in (*NAMES[:4], "fescue/model.json"):
+    for name in (*NAMES[:-1], "fescue/model.json"):
         (folder / name).write_bytes(name.encode())
     return folder
 
@@ -43,8 +45,8 @@ def sha256(path: Path) -> str:
 
 @pytest.fixture
 def made_with_files(workspace: Path, private: Path) -> Path:
-    """A workspace whose recipe names a template raster, a scene, a training file, a terrain and a model."""
-    template, scene, training, terrain, model = (private / name for name in NAMES)
+    """A workspace whose recipe names a template raster, a scene, a training file, a terrain, land cover and a model."""
+    template, scene, training, terrain, classes, model = (private / name for name in NAMES)
     recipe: dict[str, Any] = {
         "cover": Cover(method="forest", training=training),
         "canopy_height": CanopyHeight(terrain=terrain),
@@ -52,6 +54,7 @@ def made_with_files(workspace: Path, private: Path) -> Path:
         "handover": Handover(
             templates=[Template(name="gf6", raster=template)],
             scenes=[Scene(name="s2", raster=scene, date=date(2026, 7, 1))],
+            land_cover=LandCover(name="worldcover", raster=classes),
         ),
     }
     handover = workspace / "products" / FLIGHT / "handover-aa"
@@ -85,6 +88,7 @@ def test_names_and_digests_stay_and_paths_do_not(made_with_files: Path, private:
     handover = manifest["parameters"]["handover"]
     assert handover["templates"][0]["raster"] == "gf6 16m.tif"
     assert handover["templates"][0]["raster_sha256"] == sha256(private / "gf6 16m.tif")
+    assert handover["land_cover"]["raster"] == "classes.tif"
     lineage = json.loads((out / "data" / FLIGHT / "lineage.json").read_text(encoding="utf-8"))
     assert lineage["cover"]["parameters"]["cover"]["training"] == "shapes.gpkg"
     assert lineage["cover"]["parameters"]["cover"]["training_sha256"] == sha256(private / "shapes.gpkg")
@@ -145,3 +149,21 @@ def test_a_path_in_a_table_is_not_changed_but_said(made_with_files: Path, privat
 def test_what_is_a_path(text: str, cut: str) -> None:
     places = Places(["/data"], [])
     assert places.cut({"k": [text]}) == {"k": [cut]}
+
+
+def test_every_file_that_a_recipe_can_name_is_tried() -> None:
+    tried = {(Cover, "training"), (CanopyHeight, "terrain"), (Biomass, "model")}
+    tried |= {(section, "raster") for section in (Template, Scene, LandCover)}
+    assert {
+        (of, name) for of in sections(Section) for name, field in of.model_fields.items() if holds_path(field)
+    } == tried
+
+
+def sections(base: type[Section]) -> set[type[Section]]:
+    """Every part of the recipe."""
+    below = set(base.__subclasses__())
+    return below.union(*map(sections, below))
+
+
+def holds_path(field: Any) -> bool:
+    return "Path" in str(field.annotation)
