@@ -9,6 +9,7 @@ from typing import Any
 from lxml import etree
 
 from uav_workflow.domain.campaign import Creator
+from uav_workflow.publication.iso_quality import quality_information
 from uav_workflow.publication.record import PublishedFile, Record, Step
 from uav_workflow.publication.sentences import keywords, lineage_statement, name_and_mail, step_sentences
 from uav_workflow.publication.titles import abstracts
@@ -17,6 +18,7 @@ from uav_workflow.publication.xml import Dialect
 NAME = "iso19115-3.xml"
 NAMESPACES = {
     "mdb": "http://standards.iso.org/iso/19115/-3/mdb/2.0",
+    "mdq": "http://standards.iso.org/iso/19157/-2/mdq/1.0",
     "cit": "http://standards.iso.org/iso/19115/-3/cit/2.0",
     "gex": "http://standards.iso.org/iso/19115/-3/gex/1.0",
     "lan": "http://standards.iso.org/iso/19115/-3/lan/1.0",
@@ -79,6 +81,7 @@ def _metadata(record: Record) -> Any:
         *(_reference_system(crs) for crs in systems),
         _node("mdb:identificationInfo", _identification(record)),
         _distribution(record.files),
+        quality_information(_DIALECT, record),
         _lineage(record),
     )
 

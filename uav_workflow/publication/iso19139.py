@@ -9,6 +9,7 @@ from typing import Any
 from lxml import etree
 
 from uav_workflow.domain.campaign import Creator
+from uav_workflow.publication.iso_quality import reports
 from uav_workflow.publication.record import PublishedFile, PublishedFlight, Record, Step
 from uav_workflow.publication.sentences import keywords, lineage_statement, name_and_mail, step_sentences
 from uav_workflow.publication.titles import abstracts
@@ -218,17 +219,21 @@ def _distribution(files: tuple[PublishedFile, ...]) -> Any | None:
 
 
 def _quality(record: Record) -> Any | None:
-    if not record.steps:
+    found, lineage = reports(_DIALECT, record), _lineage(record) if record.steps else None
+    if not found and lineage is None:
         return None
+    scope = _node("gmd:DQ_Scope", _code("gmd:level", "gmd:MD_ScopeCode", "dataset"))
+    return _node("gmd:dataQualityInfo", _node("gmd:DQ_DataQuality", _node("gmd:scope", scope), *found, lineage))
+
+
+def _lineage(record: Record) -> Any:
     statement, statement_zh = lineage_statement(record)
     lineage = _node(
         "gmd:LI_Lineage",
         _text("gmd:statement", statement, chinese=statement_zh) if statement else None,
         *(_node("gmd:processStep", _process_step(step)) for step in record.steps),
     )
-    scope = _node("gmd:DQ_Scope", _code("gmd:level", "gmd:MD_ScopeCode", "dataset"))
-    quality = _node("gmd:DQ_DataQuality", _node("gmd:scope", scope), _node("gmd:lineage", lineage))
-    return _node("gmd:dataQualityInfo", quality)
+    return _node("gmd:lineage", lineage)
 
 
 def _process_step(step: Step) -> Any:

@@ -40,6 +40,9 @@ ORDER = {
     "CI_OnlineResource": "linkage protocol applicationProfile name description function",
     "LI_Lineage": "statement scope additionalDocumentation source processStep",
     "LI_ProcessStep": "description rationale stepDateTime",
+    "DQ_DataQuality": "scope standaloneQualityReport report",
+    "DQ_QuantitativeAttributeAccuracy": "standaloneQualityReportDetails measure evaluationMethod result derivedElement",
+    "DQ_QuantitativeResult": "dateTime resultScope value valueUnit valueRecordType",
 }
 """Children in the order of the schemas of ISO 19115-3, of the elements that are written."""
 TITLE = "//mri:citation/cit:CI_Citation/cit:title"
@@ -67,6 +70,10 @@ def strings(tree: Any, path: str) -> list[str]:
         ("/mdb:MD_Metadata/mdb:otherLocale/lan:PT_Locale/@id", ["zh"]),
         (f"{TITLE}//lan:LocalisedCharacterString[@locale='#zh']/text()", ["长草甸植被覆盖度2025年7月"]),
         ("//mri:topicCategory/mri:MD_TopicCategoryCode/text()", ["imageryBaseMapsEarthCover"]),
+        ("//mdq:nameOfMeasure/*/text()", ["RMSE of fvc (fvc) of flight 20250705_one"]),
+        ("//mdq:evaluationMethodDescription/*/text()", ["quadrats, against 24 ground values of 2 sites"]),
+        ("//mdq:DQ_QuantitativeResult/mdq:value/gco:Record/text()", ["0.06"]),
+        ("//mdq:valueUnit/gml:UnitDefinition/gml:identifier[@codeSpace='http://unitsofmeasure.org']/text()", ["1"]),
         ("//mco:useConstraints/mco:MD_RestrictionCode/@codeListValue", ["licence", "otherRestrictions"]),
         ("//mri:credit/gco:CharacterString/text()", ["Grant 42"]),
         ("//mri:distance/gco:Distance[@uom='m']/text()", ["0.05", "10", "20"]),
@@ -117,7 +124,7 @@ def test_what_is_lacking_is_missing_by_name(bare: Any) -> None:
 
     assert [etree.QName(node).localname for node in missing] == ["contact", "title"]
     assert all(len(node) == 0 and not node.text for node in missing)
-    for absent in ("cit:CI_Responsibility", "mco:MD_LegalConstraints", "mdb:distributionInfo", "mdb:resourceLineage"):
+    for absent in ("cit:CI_Responsibility", "mco:MD_LegalConstraints", "mdb:distributionInfo", "mdb:dataQualityInfo"):
         assert strings(bare, f"//{absent}") == []
 
 

@@ -38,6 +38,9 @@ ORDER = {
     "CI_OnlineResource": "linkage protocol applicationProfile name description function",
     "DQ_DataQuality": "scope report lineage",
     "LI_Lineage": "statement processStep source",
+    "DQ_QuantitativeAttributeAccuracy": "nameOfMeasure measureIdentification measureDescription evaluationMethodType "
+    "evaluationMethodDescription evaluationProcedure dateTime result",
+    "DQ_QuantitativeResult": "valueType valueUnit errorStatistic value",
     "LI_ProcessStep": "description rationale dateTime processor source",
 }
 """Children in the order of the schema of 2007 (gmd.xsd), of the elements that are written."""
@@ -93,6 +96,10 @@ def test_a_catalogue_reads_it(full: Any) -> None:
             ["Ada Example", "Bo Example"],
         ),
         ("//gmd:onlineResource//gmd:URL/text()", ["https://orcid.org/0000-0002-1825-0097"]),
+        ("//gmd:nameOfMeasure/*/text()", ["RMSE of fvc (fvc) of flight 20250705_one"]),
+        ("//gmd:evaluationMethodDescription/*/text()", ["quadrats, against 24 ground values of 2 sites"]),
+        ("//gmd:DQ_QuantitativeResult/gmd:value/gco:Record/text()", ["0.06"]),
+        ("//gmd:valueUnit/gml:UnitDefinition/gml:identifier/text()", ["1"]),
         ("//gmd:useConstraints/*/@codeListValue", ["license", "otherRestrictions"]),
         ("//gmd:LI_ProcessStep/gmd:dateTime/*/text()", ["2025-07-06T08:00:00+00:00", "2025-07-06T09:00:00+00:00"]),
         ("//gmd:distance/gco:Distance[@uom='m']/text()", ["0.05", "10", "20"]),
