@@ -124,7 +124,8 @@ def test_what_is_lacking_is_missing_by_name(bare: Any) -> None:
 
     assert [etree.QName(node).localname for node in missing] == ["contact", "title"]
     assert all(len(node) == 0 and not node.text for node in missing)
-    for absent in ("cit:CI_Responsibility", "mco:MD_LegalConstraints", "mdb:distributionInfo", "mdb:dataQualityInfo"):
+    parts = ("mdb:distributionInfo", "mdb:dataQualityInfo", "mdb:resourceLineage")
+    for absent in ("cit:CI_Responsibility", "mco:MD_LegalConstraints", *parts):
         assert strings(bare, f"//{absent}") == []
 
 
