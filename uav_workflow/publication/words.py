@@ -58,12 +58,12 @@ ENGLISH = {
     "parameters": "Every parameter and checksum of the steps:",
     "records": "This data set for catalogues",
     "stac": "STAC catalog",
-    "bands": "Bands of the maps (files `VARIABLE_GRID.tif`); files `..._flags_...` say which cells not to train or "
+    "bands": "Bands of the maps (files VARIABLE_GRID.tif); files ..._flags_... say which cells not to train or "
     "validate on:",
     "band": "Band",
     "holds": "What it holds",
     "columns": "Columns of the tables are described in the STAC items beside them. Ground values stand in plots.csv in "
-    "rows whose source is `ground`.",
+    "rows whose source is ground.",
     "pi90": "RMSE and bias in the variable's unit; PI90: share of the ground values inside the 90 % interval.",
     "place_zh": "Place in Chinese",
     "description": "Description",
@@ -165,10 +165,10 @@ CHINESE = {
     "parameters": "各步骤的全部参数与校验码见",
     "records": "元数据记录",
     "stac": "STAC目录",
-    "bands": "栅格文件（`变量_格网.tif`）的波段；`..._flags_...`文件标明不宜用于训练或验证的像元：",
+    "bands": "栅格文件（变量_格网.tif）的波段；..._flags_...文件标明不宜用于训练或验证的像元：",
     "band": "波段",
     "holds": "内容",
-    "columns": "数据表各列的说明见同目录的STAC条目。地面实测值见plots.csv中source为`ground`的行。",
+    "columns": "数据表各列的说明见同目录的STAC条目。地面实测值见plots.csv中source为ground的行。",
     "pi90": "均方根误差与偏差的单位同变量；PI90：落入90%区间的地面实测值比例。",
     "place_zh": "中文地名",
     "description": "英文简介",
