@@ -1,19 +1,32 @@
-"""The garfield captures, broken cloud: what overlapping pictures disagree by without, with the sun sensor, adjusted."""
+"""The garfield captures, broken cloud: what overlapping pictures disagree by without, with the sun sensor, adjusted.
+
+And whether its readings are steadier when they are levelled by the attitude the sensor states.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.figures import Figure
 from calibration.folder import read_pictures
+from calibration.irradiance import sun_of
 from calibration.overlaps import adjust_plan, overlap_residual
 from calibration.plan import plan_calibration
 from calibration.settings import CalibrationSettings
+from calibration.sunshine import sunshine_records
+from calibration.sunshine_level import AS_READ, Levelling
 from calibration.ties import tie_captures
+from uav_workflow.domain.flight import Capture
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "garfield_sequoia"
 BOUND = 0.05
+SUN_OVER_SKY = 6.0
+"""As the DLS 1 is levelled under a clear sky."""
 
 
 def garfield_figures(folder: Path = FOLDER) -> list[Figure]:
@@ -38,4 +51,24 @@ def garfield_figures(folder: Path = FOLDER) -> list[Figure]:
         for name, plan, bound in (("none", none, None), ("sun sensor", sun, None), ("adjusted", adjusted, BOUND)):
             value = overlap_residual(plan, judged, band)
             rows.append(Figure(what=f"{title}, {name}", value=value, unit="1", bound=bound))
+        rows += _scatter(sun.captures, band)
     return rows
+
+
+def _scatter(captures: Sequence[Capture], band: str) -> list[Figure]:
+    """Standard deviation of a picture's list of readings over their mean, median of the pictures, raw and levelled."""
+    images = [image for capture in captures for image in capture.images if image.band.name == band]
+    listed = [(records, sun_of(image)) for image in images if (records := sunshine_records(image)) is not None]
+    found: dict[str, list[float]] = {"as read": [], "levelled": []}
+    for records, sun in listed:
+        if sun is None:
+            continue
+        upright = SUN_OVER_SKY * math.sin(math.radians(sun.elevation_deg))
+        for name, way in (("as read", AS_READ), ("levelled", Levelling(beam=upright / (1 + upright)))):
+            light = way.of(records, sun)
+            found[name].append(float(np.nanstd(light) / np.nanmean(light)))
+    return [
+        Figure(what=f"garfield, {band}: scatter of a list of sun-sensor readings, {name}", value=float(v), unit="1")
+        for name, values in found.items()
+        for v in [np.median(values)]
+    ]

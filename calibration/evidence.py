@@ -53,7 +53,7 @@ def gather_evidence(
     if not series:
         return evidence, "none"
     if model.irradiance.kind != "dls":
-        return evidence, "as given"
+        return evidence, "listed" if model.irradiance.kind == "sunshine" else "as given"
     return evidence, "measures both" if math.isfinite(evidence.direct_to_diffuse) else "levelled"
 
 

@@ -167,7 +167,10 @@ def _sun_words(rule: Irradiance, pi_factor: bool) -> str:
     if rule.kind == "value":
         return f"{_or(rule.value)}; reflectance in proportion to {'pi ' if pi_factor else ''}light / it"
     if rule.kind == "sunshine":
-        return "list of readings in every picture, taken at the moment of exposure; not levelled"
+        return (
+            "list of readings in every picture, taken at the moment of exposure; levelled by the sensor's own attitude "
+            "only where that makes the lists of a flight steadier"
+        )
     if rule.kind == "none":
         return "none"
     gate = ", ".join(f"{model} {since}" for model, since in rule.horizontal_since.items())

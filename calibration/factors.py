@@ -17,6 +17,7 @@ from calibration.settings import CalibrationSettings
 from calibration.sky import Sky
 from calibration.sun_gates import sensor_gates
 from calibration.sun_series import Moments, SeriesRule, SunSeries, sun_series
+from calibration.sunshine_level import AS_READ, Levelling
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.quality import Gate
@@ -54,6 +55,8 @@ class BandIllumination:
         What the overlaps of the pictures changed, where they were asked.
     relative : bool
         True when nothing ties the band to SI reflectance.
+    levelling : Levelling
+        Of a sunshine sensor.
     """
 
     band: str
@@ -64,6 +67,7 @@ class BandIllumination:
     relative: bool = False
     gates: tuple[Gate, ...] = ()
     sun_sensor: str = "none"
+    levelling: Levelling = AS_READ
     adjustment: Mapping[str, Json] | None = None
 
     def to_json(self) -> dict[str, Json]:
@@ -72,6 +76,7 @@ class BandIllumination:
             "band": self.band,
             "basis": self.basis,
             "sun_sensor": self.sun_sensor,
+            "sun_sensor_levelling": self.levelling.to_json() if self.levelling.lists else None,
             "visits": [
                 {"seconds": seconds if math.isfinite(seconds) else None, "factor": factor}
                 for seconds, factor in self.visits
@@ -140,6 +145,7 @@ def illuminate(
         relative=relative,
         gates=tuple(gates),
         sun_sensor=sensor.treatment if sensor is not None else "none",
+        levelling=sensor.levelling if sensor is not None else AS_READ,
     )
 
 

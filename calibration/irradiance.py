@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.daylight import beam_share, clearness
 from calibration.model import RadiometricModel, numbers_of
 from calibration.sensor_keys import Attitude, Irradiance
-from calibration.sunshine import sunshine_irradiance
+from calibration.sunshine import sunshine_records
+from calibration.sunshine_level import AS_READ, Levelling
+from calibration.tilt import GRAZING, fresnel_transmission, sensor_normal, sun_vector
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.sensor import firmware_version
 from uav_workflow.domain.tags import Tags
@@ -22,11 +22,6 @@ from uav_workflow.sun import SunPosition, sun_position
 
 LightFrom = Literal["sun", "both", "sky"]
 """Where the light of a tilted reading is taken to come from: mostly the sun, by how clear it is, or the sky alone."""
-
-_REFRACTIVE_INDICES = (1.000277, 1.6, 1.38)
-"""Air, the diffuser's cover and the diffuser of the DLS 1."""
-_GRAZING = 0.1
-"""Least cosine of the sun's angle on a sensor whose reading is levelled by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +66,11 @@ def sun_of(image: BandImage) -> SunPosition | None:
 
 
 def horizontal_irradiance(
-    model: RadiometricModel, image: BandImage, sun: SunPosition | None, light_from: LightFrom = "sun"
+    model: RadiometricModel,
+    image: BandImage,
+    sun: SunPosition | None,
+    light_from: LightFrom = "sun",
+    levelling: Levelling = AS_READ,
 ) -> SunSensorReading | None:
     """Irradiance on a horizontal plane from the sun-sensor tags of one picture.
 
@@ -84,6 +83,8 @@ def horizontal_irradiance(
     light_from : {"sun", "both", "sky"}
         How a sensor that does not tell direct from diffuse light is levelled: by the sun's angle on it, not at all
         (light of a covered sky comes from everywhere), or between the two by how clear the reading is.
+    levelling : Levelling
+        Of kind ``sunshine``: as far as the flight's own readings allow, see `sunshine_level.fit_levelling`.
 
     Returns
     -------
@@ -93,8 +94,7 @@ def horizontal_irradiance(
     rule = model.irradiance
     reading: SunSensorReading | None = None
     if rule.kind == "sunshine":
-        relative = sunshine_irradiance(image)
-        reading = None if relative is None else SunSensorReading(horizontal=relative)
+        reading = _sunshine(image, sun, levelling)
     elif rule.kind == "value":
         stated = _first(image.tags, rule.value)
         # reflectance is pi L / E everywhere in the house: a maker's L / E is pi L / (pi E)
@@ -105,6 +105,19 @@ def horizontal_irradiance(
         reading = _dls2(rule, image, sun) if measures_both else _dls1(rule, image, sun, light_from)
     usable = reading is not None and math.isfinite(reading.horizontal) and reading.horizontal > 0
     return reading if usable else None
+
+
+def _sunshine(image: BandImage, sun: SunPosition | None, levelling: Levelling) -> SunSensorReading | None:
+    """Parrot's sensor at the moment of the picture; the list's own clock, attitude and gains."""
+    records = sunshine_records(image)
+    if records is None:
+        return None
+    level = levelling.of(records, sun)
+    return SunSensorReading(
+        horizontal=records.at(image, level),
+        tilt_deg=records.at(image, records.tilt_deg),
+        attitude_corrected=sun is not None,
+    )
 
 
 def _dls1(
@@ -121,7 +134,7 @@ def _dls1(
         return SunSensorReading(horizontal=scaled, attitude_corrected=False, clearness=clear)
     normal = sensor_normal(*attitude)
     angle = math.acos(float(np.clip(normal @ sun_vector(sun), -1.0, 1.0)))
-    if light_from != "sky" and math.cos(angle) < _GRAZING:
+    if light_from != "sky" and math.cos(angle) < GRAZING:
         return None  # the sun all but beside the sensor: what it would have read level is anyone's guess
     diffuse_share = 1.0 / rule.direct_to_diffuse
     direct = scaled / fresnel_transmission(angle) / (diffuse_share + math.cos(angle))
@@ -169,35 +182,3 @@ def attitude_rad(rule: Attitude, tags: Tags) -> tuple[float, float, float] | Non
         if len(angles) == 3 and angles[0] is not None and angles[1] is not None and angles[2] is not None:
             return angles[0] * unit, angles[1] * unit, angles[2] * unit
     return None
-
-
-def sensor_normal(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
-    """Unit vector, north-east-down, of the axis of a sensor that looks up at zero attitude; radians.
-
-    The body turns by roll about x, pitch about y and yaw about z (aerospace order), so the axis is minus the third
-    column of Rz(yaw) Ry(pitch) Rx(roll).
-    """
-    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (math.cos, math.sin))
-    return -np.array([cy * sp * cr + sy * sr, sy * sp * cr - cy * sr, cp * cr])
-
-
-def sun_vector(sun: SunPosition) -> NDArray[np.float64]:
-    """Unit vector towards the sun, north-east-down."""
-    elevation, azimuth = math.radians(sun.elevation_deg), math.radians(sun.azimuth_deg)
-    return np.array(
-        [math.cos(azimuth) * math.cos(elevation), math.sin(azimuth) * math.cos(elevation), -math.sin(elevation)]
-    )
-
-
-def fresnel_transmission(angle_rad: float) -> float:
-    """Share of unpolarised light that enters the diffuser at an angle from its axis (Fresnel, 1823; Snell's law)."""
-    share, sine = 1.0, math.sin(min(abs(angle_rad), math.pi / 2))
-    for n1, n2 in pairwise(_REFRACTIVE_INDICES):
-        sine1, sine2 = sine / n1, sine / n2
-        if sine2 >= 1:
-            return 0.0
-        cos1, cos2 = math.sqrt(1 - sine1**2), math.sqrt(1 - sine2**2)
-        across = ((n1 * cos1 - n2 * cos2) / (n1 * cos1 + n2 * cos2)) ** 2
-        along = ((n1 * cos2 - n2 * cos1) / (n1 * cos2 + n2 * cos1)) ** 2
-        share *= 1 - (across + along) / 2
-    return share

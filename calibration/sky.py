@@ -31,9 +31,14 @@ _LEVELLING: dict[LightFrom, str] = {
     "both": "sun-sensor readings are levelled by the sun's angle on the sensor as far as the sun shone",
     "sky": "light came from everywhere, so sun-sensor readings are not levelled by the sun",
 }
-SensorWay = Literal["levelled", "measures both", "as given", "none"]
+_LISTED: dict[LightFrom, str] = {
+    "sun": "sun-sensor readings are levelled where that makes the lists in the pictures steadier",
+    "both": "sun-sensor readings are levelled where that makes the lists in the pictures steadier",
+    "sky": "light came from everywhere, so sun-sensor readings are not levelled",
+}
+SensorWay = Literal["levelled", "measures both", "as given", "listed", "none"]
 """What is done about a tilted sun sensor: levelled here; it measures direct and diffuse light and levels itself; its
-maker's number stands; there is none."""
+maker's number stands; a list of readings tells whether levelling helps; there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +126,7 @@ class Sky:
             "levelled": _LEVELLING[self.light_from],
             "measures both": "the sun sensor measures direct and diffuse light and levels its readings by them",
             "as given": "readings of the sun sensor stand as its maker gives them, not levelled",
+            "listed": _LISTED[self.light_from],
         }[self.sensor]
         return f"{levelled}; {followed}"
 

@@ -13,6 +13,8 @@ from calibration.daylight import COVERED
 from calibration.heading import bias_of, headings_of, way_along_lines
 from calibration.irradiance import LightFrom, SunSensorReading, horizontal_irradiance, sun_of
 from calibration.model import RadiometricModel
+from calibration.sunshine import sunshine_records
+from calibration.sunshine_level import AS_READ, Levelling, fit_levelling
 from uav_workflow.domain.flight import BandImage
 
 FloatArray = NDArray[np.float64]
@@ -94,6 +96,8 @@ class SunSeries:
         Share of the survey pictures whose reading did not count.
     direct_to_diffuse, clearness : float
         Medians over the survey; NaN where not known.
+    levelling : Levelling
+        Of Parrot's sunshine sensor.
     """
 
     irradiance: FloatArray
@@ -109,6 +113,7 @@ class SunSeries:
     direct_to_diffuse: float
     clearness: float
     attitude_corrected: bool
+    levelling: Levelling = AS_READ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +153,8 @@ def sun_series(
         Which of them are survey pictures: a sensor held beside a panel may be shaded and does not shape the line.
     """
     rule = rule or SeriesRule()
-    readings = [horizontal_irradiance(model, image, sun_of(image), rule.light_from) for image in images]
+    levelling = _levelling(images, moments, model, rule.light_from)
+    readings = [horizontal_irradiance(model, image, sun_of(image), rule.light_from, levelling) for image in images]
     raw = np.array([_usable(reading, model.irradiance.max_tilt_deg) for reading in readings])
     known = np.isfinite(raw)
     if known.sum() < max(1, len(images) / 2):
@@ -187,7 +193,19 @@ def sun_series(
         direct_to_diffuse=_statistic([r.direct_to_diffuse for r in of_survey], 50),
         clearness=_statistic([r.clearness for r in of_survey], 50),
         attitude_corrected=all(reading.attitude_corrected for reading in readings if reading),
+        levelling=levelling,
     )
+
+
+def _levelling(
+    images: Sequence[BandImage], moments: Moments, model: RadiometricModel, light_from: LightFrom
+) -> Levelling:
+    """How Parrot's sensor is levelled over a flight; light that came from everywhere needs no levelling."""
+    if model.irradiance.kind != "sunshine" or light_from == "sky":
+        return AS_READ
+    in_time = [images[place] for place in np.argsort(_order(moments.seconds), kind="stable")]
+    listed = ((sunshine_records(image), sun_of(image)) for image in in_time)
+    return fit_levelling([(records, sun) for records, sun in listed if records is not None])
 
 
 def _shone(readings: Sequence[SunSensorReading]) -> bool:

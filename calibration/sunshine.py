@@ -40,12 +40,24 @@ class SunshineRecords:
     irradiance : float64 (n,)
         Channel 0 by gain and integration time; relative.
     attitude_deg : float32 (n, 3)
-        Yaw, pitch, roll.
+        Yaw, pitch, roll of the sensor itself (not of the camera), aerospace order.
     """
 
     seconds: NDArray[np.float64]
     irradiance: NDArray[np.float64]
     attitude_deg: NDArray[np.float32]
+
+    @property
+    def tilt_deg(self) -> NDArray[np.float64]:
+        """Angle between the sensor's axis and the zenith, (n,)."""
+        pitch, roll = np.radians(self.attitude_deg[:, 1:].astype(np.float64)).T
+        tilt: NDArray[np.float64] = np.degrees(np.arccos(np.cos(pitch) * np.cos(roll)))
+        return tilt
+
+    def at(self, image: BandImage, values: NDArray[np.float64]) -> float:
+        """What belongs to the records, at the moment of the picture: interpolated on the boot clock, else the last."""
+        moment = _boot_seconds(image)
+        return float(values[-1] if moment is None else np.interp(moment, self.seconds, values))
 
 
 def sunshine_records(image: BandImage) -> SunshineRecords | None:
@@ -79,20 +91,6 @@ def sunshine_records(image: BandImage) -> SunshineRecords | None:
         irradiance=records["ch0"] / (gain * milliseconds),
         attitude_deg=np.stack([records[name] for name in ("yaw", "pitch", "roll")], axis=1),
     )
-
-
-def sunshine_irradiance(image: BandImage) -> float | None:
-    """Relative irradiance at the moment of the picture: the list interpolated on the boot clock, else its last row.
-
-    The sensor is not levelled: tilt against the sun stays in the number.
-    """
-    records = sunshine_records(image)
-    if records is None:
-        return None
-    moment = _boot_seconds(image)
-    if moment is None:
-        return float(records.irradiance[-1])
-    return float(np.interp(moment, records.seconds, records.irradiance))
 
 
 def _boot_seconds(image: BandImage) -> float | None:

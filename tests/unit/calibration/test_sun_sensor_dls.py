@@ -4,14 +4,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from calibration.irradiance import (
-    firmware_version,
-    fresnel_transmission,
-    horizontal_irradiance,
-    sensor_normal,
-    sun_of,
-    sun_vector,
-)
+from calibration.irradiance import firmware_version, horizontal_irradiance, sun_of
+from calibration.tilt import fresnel_transmission, sensor_normal, sun_vector
 from uav_workflow.sun import SunPosition
 
 HIGH = SunPosition(elevation_deg=60.0, azimuth_deg=130.0)

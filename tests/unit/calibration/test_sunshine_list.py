@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from calibration.sunshine import sunshine_irradiance, sunshine_records
+from calibration.sunshine import sunshine_records
 
 TABLE = "0,600,10,1,1,600,300,37,2,600,6000,626,3,600,65535,15660"
 
@@ -35,14 +35,16 @@ def test_light_at_the_moment_of_the_picture_on_the_boot_clock(picture):
         EXIF__DateTimeDigitized="1970:01:01 00:01:40",
         EXIF__SubSecTimeDigitized="250000",
     )
-    assert sunshine_irradiance(image) == pytest.approx(1.25)
+    records = sunshine_records(image)
+    assert records.at(image, records.irradiance) == pytest.approx(1.25)
 
 
 def test_without_a_boot_clock_the_last_record_counts(picture):
     image = _image(
         picture, _listed((1.0, 100, 1, 100), (2.0, 300, 1, 100)), EXIF__DateTimeDigitized="2018:04:13 08:06:58"
     )
-    assert sunshine_irradiance(image) == pytest.approx(3.0)
+    records = sunshine_records(image)
+    assert records.at(image, records.irradiance) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(
@@ -60,4 +62,3 @@ def test_without_a_boot_clock_the_last_record_counts(picture):
 def test_a_damaged_list_gives_nothing(picture, listed, table):
     image = _image(picture, listed, Camera__IrradianceCalibrationMeasurement=table)
     assert sunshine_records(image) is None
-    assert sunshine_irradiance(image) is None
