@@ -16,8 +16,9 @@ from calibration.image_file import PictureFile, read_picture, write_picture
 from calibration.overlaps import adjust_plan
 from calibration.picture_gates import CalibratedPicture, picture_gates
 from calibration.plan import CalibrationPlan, Pictures, plan_calibration
-from calibration.response import BoolArray, response, temperature
+from calibration.response import BoolArray, response
 from calibration.settings import CalibrationSettings
+from calibration.thermal import temperature, thermal_findings, thermal_gates, thermal_row
 from calibration.verdicts import findings_of
 from uav_workflow.domain.flight import BandImage, Capture
 from uav_workflow.domain.product import Json, Made
@@ -95,11 +96,16 @@ def calibrate_captures(
     tell(0.0, "looking for calibration panels")
     plan = adjust_plan(plan_calibration(flight, chosen, panels_alone=alone), chosen, workers=workers)
     rows, broken = _calibrate_all(_Work(plan=plan, out=out, settings=chosen, alone=alone), workers, tell)
-    gates = (*plan.gates, *picture_gates(rows, plan.light, plan.captures, chosen.limits))
+    gates = (
+        *plan.gates,
+        *picture_gates(rows, plan.light, plan.captures, chosen.limits),
+        *thermal_gates(rows, plan.model, chosen.limits),
+    )
     document = write_document(out / DOCUMENT, flight.sensor.name, plan, rows, gates, cap=chosen.cap)
     facts: dict[str, Json] = {key: document[key] for key in ("quantity", "sky", "bands", "panel_captures", "gates")}
     facts["images"] = len(rows)
-    return Made(findings=(*findings_of(plan, gates), *broken), facts=facts)
+    said = (*findings_of(plan, gates), *thermal_findings(rows, plan.model), *broken)
+    return Made(findings=said, facts=facts)
 
 
 def _calibrate_all(work: _Work, workers: int, tell: Progress) -> tuple[list[CalibratedPicture], list[Finding]]:
@@ -160,7 +166,7 @@ def _calibrate_image(image: BandImage, work: _Work) -> CalibratedPicture:
 def _write_temperature(image: BandImage, picture: PictureFile, work: _Work) -> CalibratedPicture:
     celsius = temperature(work.plan.model, picture.dn)
     write_picture(work.out / image.name, celsius, picture, "celsius", neutral=not work.alone)
-    return CalibratedPicture(image=image, mean=float(celsius.mean(dtype=np.float64)))
+    return thermal_row(image, celsius)
 
 
 def _mask_path(out: Path, image: BandImage) -> Path:

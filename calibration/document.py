@@ -12,6 +12,7 @@ from calibration.panel_picture import draw_panel
 from calibration.picture_facts import PictureFacts
 from calibration.picture_gates import CalibratedPicture
 from calibration.plan import CalibrationPlan
+from calibration.thermal import thermal_document
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.quality import Gate
 
@@ -45,6 +46,7 @@ def write_document(
         "sky": plan.sky.to_json(),
         "view_correction": None if plan.view is None else {n: m.to_json() for n, m in plan.view.models.items()},
         "bands": bands,
+        "thermal": thermal_document(rows, plan.model),
         "panel_captures": list(plan.panel_captures),
         "gates": [gate.to_json() for gate in gates],
         "images": {row.image.name: _image(row, plan, facts_of) for row in rows},
@@ -64,8 +66,8 @@ def _panels(plan: CalibrationPlan, out: Path) -> list[Json]:
 
 def _image(row: CalibratedPicture, plan: CalibrationPlan, facts_of: PictureFacts) -> dict[str, Json]:
     facts: dict[str, Json] = {"band": row.image.band.name, "mean": row.mean if math.isfinite(row.mean) else None}
-    if row.image.band.name in plan.model.thermal.bands:
-        return facts | {"quantity": "celsius"}
+    if row.span is not None:
+        return facts | {"quantity": "celsius", "lowest": row.span[0], "highest": row.span[1]}
     return facts | {
         "irradiance": plan.light[row.image.band.name].irradiance.get(row.image.name),
         "saturated": row.saturated,

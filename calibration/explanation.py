@@ -70,7 +70,11 @@ def radiometry_words(model: RadiometricModel) -> Rows:
         )
     if model.thermal.bands:
         rows.append(
-            ("thermal", f"{', '.join(model.thermal.bands)}: {model.thermal.scale:g} DN {model.thermal.offset:+g} °C")
+            (
+                "thermal",
+                f"{', '.join(model.thermal.bands)}: {model.thermal.scale:g} DN {model.thermal.offset:+g} °C, apparent "
+                "(as of a black body); no reflectance, and not handed to the node",
+            )
         )
     if model.firmware_known:
         rows.append(("firmware", f"tried with {', '.join(model.firmware_known)}; another is said"))

@@ -232,6 +232,13 @@ RULES: Mapping[str, Rule] = {
         "sparse or dry ground explains a low value; else check the panel's values in red and NIR",
         level=Level.INFO,
     ),
+    "temperature-range": _most(
+        0.0,
+        0.01,
+        "pixels of a thermal picture lie outside -60 - 150 °C",
+        "are these the camera's own 16-bit files? other units or edited files give wrong temperatures",
+        share=True,
+    ),
 }
 
 

@@ -19,8 +19,14 @@ MARK = "{urn:uav-workflow:radiometry:1.0}Quantity"
 """XMP property a calibrated picture carries."""
 MARK_TAG = "uav:Quantity"
 """The same as a flat tag."""
+_UNITS = {
+    "reflectance": ("reflectance", "1"),
+    "relative": ("relative reflected light", "1"),
+    "celsius": ("apparent temperature, emissivity 1", "degree_Celsius"),
+}
+"""Description and unit of a quantity, as GDAL reads them."""
 
-_EXIF_IFD, _GPS_IFD, _XMP = 34665, 34853, 700
+_EXIF_IFD, _GPS_IFD, _XMP, _GDAL_METADATA = 34665, 34853, 700, 42112
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _KEPT_MAIN = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33432, 50735, 50827}
 """Description, make, model, orientation, resolution, firmware, time, artist, copyright, serial, original name."""
@@ -111,7 +117,8 @@ def write_picture(
         ``reflectance``, ``relative`` or ``celsius``.
     neutral : bool
         Leave out what tells how to calibrate (black level, vignetting, exposure, gain, irradiance): a node that gets
-        the picture must not do it again. Else everything but the black and white level of the numbers is kept.
+        the picture must not do it again. Else everything but the black and white level of the numbers is kept, and
+        quantity and unit are also said where GDAL looks for them.
 
     Raises
     ------
@@ -125,6 +132,9 @@ def write_picture(
     main = {code: entry for code, entry in source.main.items() if code in kept} | _layout(order, height, width)
     packet = _marked_xmp(source.main[_XMP].raw if _XMP in source.main else b"", quantity, path, neutral)
     main[_XMP] = Entry(_XMP, 7, len(packet), packet)
+    if not neutral:
+        said = _gdal_metadata(quantity)
+        main[_GDAL_METADATA] = Entry(_GDAL_METADATA, 2, len(said), said)
     dropped = _DROPPED_EXIF if neutral else _OFFSETS_INSIDE
     exif = {code: entry for code, entry in source.exif.items() if code not in dropped}
 
@@ -144,6 +154,14 @@ def write_picture(
         file.write(pixels.data)
         file.write(tail)
     scratch.replace(path)
+
+
+def _gdal_metadata(quantity: str) -> bytes:
+    """Band description and unit in GDAL's own tag."""
+    description, unit = _UNITS[quantity]
+    items = (("DESCRIPTION", "description", description), ("UNITTYPE", "unittype", unit))
+    lines = (f'<Item name="{name}" sample="0" role="{role}">{text}</Item>' for name, role, text in items)
+    return f"<GDALMetadata>{''.join(lines)}</GDALMetadata>\0".encode("ascii")
 
 
 def _layout(order: str, height: int, width: int) -> dict[int, Entry]:

@@ -32,9 +32,12 @@ class CalibratedPicture:
     mean : float
         Of the calibrated values, before they are clipped.
     saturated, dark, out_of_range : float
-        Shares of the pixels: saturated or defective; not told from black; outside -0.02 - 1.2.
+        Shares of the pixels: saturated or defective; not told from black; outside -0.02 - 1.2, or of temperatures
+        outside what ground can have.
     coarse : float32 (12, 16) or None
         Means of a picture's cells.
+    span : (float, float) or None
+        Lowest and highest temperature, degrees Celsius, of a thermal picture.
     """
 
     image: BandImage
@@ -43,6 +46,7 @@ class CalibratedPicture:
     dark: float = 0.0
     out_of_range: float = 0.0
     coarse: FloatArray | None = None
+    span: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, image: BandImage, values: FloatArray, saturated: float, dark: float) -> CalibratedPicture:

@@ -144,13 +144,6 @@ def radiance(
     return response(model, image).apply(dn)
 
 
-def temperature(model: RadiometricModel, dn: NDArray[np.uint16]) -> FloatArray:
-    """Degrees Celsius of a thermal picture; float32, same shape. Black level, vignetting and exposure don't apply."""
-    out = np.multiply(dn, np.float32(model.thermal.scale), dtype=np.float32)
-    out += np.float32(model.thermal.offset)
-    return out
-
-
 def _linear(model: RadiometricModel, image: BandImage, exposure_s: float) -> tuple[float, float]:
     """Black level and scale of the linear law."""
     scale = model.factor_of(image) / (2 ** model.bits_of(image) * model.gain_of(image) * exposure_s)

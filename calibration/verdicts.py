@@ -151,7 +151,7 @@ def _about_panels(plan: CalibrationPlan) -> list[Finding]:
         hint = "write the values of its card into a panel table, or take its pictures away if it is somebody else's"
         found.append(warning("panel-unknown", where, what, hint))
     found += [
-        info("band-not-reflectance", name, "pictures of this kind are not calibrated and not handed to the node")
+        info("band-not-reflectance", name, "pictures of this kind are no reflectance and not handed to the node")
         for name in plan.left_out
     ]
     return found

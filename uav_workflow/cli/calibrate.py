@@ -84,6 +84,9 @@ def _show(findings: Sequence[Finding], document: Mapping[str, Any], target: Path
         out.print(findings_table(findings))
         out.print()
     out.print(_bands(document))
+    for row in document["thermal"]:
+        spread = f"{row['lowest']:.1f} - {row['highest']:.1f} °C (pictures: {row['pictures']})"
+        out.print(f"{row['band']}: {row['quantity']}, {spread}", markup=False)
     out.print()
     out.print(_gates(document))
     out.print(f"\n{len(document['images'])} pictures in {target}", markup=False)

@@ -5,9 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+import rasterio
 import tifffile
 import typer
 from camera_files import Shot, write_shot
+from rasterio.errors import NotGeoreferencedWarning
 from typer.testing import CliRunner
 
 from calibration.alone import calibrate_folder
@@ -164,6 +166,35 @@ def test_the_thermal_band_comes_out_in_degrees(folder, tmp_path):
     np.testing.assert_allclose(tifffile.imread(tmp_path / "out/IMG_0001_6.tif"), 25.0, atol=1e-3)
     assert done.document["images"]["IMG_0001_6.tif"]["quantity"] == "celsius"
     assert read_tags(tmp_path / "out/IMG_0001_6.tif").text(MARK_TAG) == "celsius"
+    units = {}
+    for name in ("IMG_0001_6", "IMG_0001_1"):
+        path = tmp_path / "out" / f"{name}.tif"
+        with pytest.warns(NotGeoreferencedWarning), rasterio.open(path) as file:
+            units[name] = (file.descriptions[0], file.units[0], file.dtypes[0])
+    assert units["IMG_0001_6"] == ("apparent temperature, emissivity 1", "degree_Celsius", "float32")
+    assert units["IMG_0001_1"][1] == "1"
+    (thermal,) = done.document["thermal"]
+    assert (thermal["band"], thermal["emissivity"], thermal["unit"]) == ("LWIR", 1.0, "degree_Celsius")
+    assert (thermal["lowest"], thermal["highest"]) == pytest.approx((25.0, 25.0), abs=1e-3)
+    assert [band["band"] for band in done.document["bands"]] == ["Green"]
+    assert "temperature-apparent" in {finding.code for finding in done.findings}
+    assert gate_of(done, "temperature-range[LWIR]")["verdict"] == "pass"
+
+
+def test_numbers_that_are_no_hundredths_of_a_kelvin_fail_their_gate(folder, tmp_path):
+    """14-bit counts of a bare thermal core read as -193 degrees."""
+    write_shot(
+        folder / "IMG_0001_6.tif",
+        np.full((12, 16), 8000, np.uint16),
+        Shot(make="MicaSense", model="Altum", xmp={"Camera:BandName": "LWIR", "MicaSense:CaptureId": "a"}),
+    )
+    _write(folder, "IMG_0001_1.tif", "Green", np.full(SHAPE, 0.2), capture="a", model="Altum")
+    for path in folder.rglob("*.tif"):
+        if not path.name.startswith("IMG_0001"):
+            path.unlink()
+    done = calibrate_folder(folder, tmp_path / "out")
+    assert gate_of(done, "temperature-range[LWIR]")["verdict"] == "fail"
+    assert "calibration-temperature-range" in {finding.code for finding in done.findings}
 
 
 def test_a_folder_without_pictures_says_so(tmp_path):
@@ -171,6 +202,10 @@ def test_a_folder_without_pictures_says_so(tmp_path):
     for name in ("absent", "empty"):
         with pytest.raises(FlightDataError, match=name):
             calibrate_folder(tmp_path / name, tmp_path / "out")
+
+
+def gate_of(done, name):
+    return next(gate for gate in done.document["gates"] if gate["name"] == name)
 
 
 def _command(*arguments):

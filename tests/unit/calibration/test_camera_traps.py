@@ -8,7 +8,8 @@ from camera_files import START, Shot, light_of, profile_and_image, write_shot
 
 from calibration.irradiance import horizontal_irradiance
 from calibration.model import RadiometricModel
-from calibration.response import response, temperature
+from calibration.response import response
+from calibration.thermal import temperature
 from uav_workflow.errors import CalibrationError
 from uav_workflow.flights.photos import read_photo
 from uav_workflow.flights.sensors import load_profiles, profile_of
