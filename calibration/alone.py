@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from calibration.captures import DOCUMENT, calibrate_captures
-from calibration.folder import read_pictures
+from calibration.folder import PictureFolder, read_pictures
 from calibration.settings import CalibrationSettings
 from uav_workflow.domain.product import Json
 from uav_workflow.errors import UsageError
@@ -42,7 +43,8 @@ def calibrate_folder(
 
     Writes one float32 TIFF a picture, panel pictures too, under the same name and sub-folder below ``out``, its tags
     kept (reflectance, or relative values where nothing ties them to it; thermal pictures in degrees Celsius);
-    ``out/invalid/`` with masks of saturated pixels; ``out/calibration.json``.
+    ``out/invalid/`` with masks of saturated pixels; ``out/calibration.json``; where ``settings.pan_sharpen`` asks for
+    it ``out/sharpened/``, see `pan_frames.sharpen_frames`.
 
     Raises
     ------
@@ -66,7 +68,28 @@ def calibrate_folder(
     )
     findings = (*said, *made.findings)
     document = json.loads((out / DOCUMENT).read_text(encoding="utf-8"))
+    if settings is not None and settings.pan_sharpen:
+        findings = (*findings, *_sharpen(pictures, out, document, settings=settings, workers=workers, tell=tell))
     return CalibratedFolder(out=out, document=document, findings=findings)
+
+
+def _sharpen(
+    pictures: PictureFolder,
+    out: Path,
+    document: dict[str, Json],
+    *,
+    settings: CalibrationSettings,
+    workers: int,
+    tell: Callable[[float, str], None],
+) -> tuple[Finding, ...]:
+    """Sharpened captures beside the others; the document tells of them."""
+    from calibration.pan_frames import sharpen_frames
+
+    made = sharpen_frames(pictures.captures, out, limits=settings.limits, workers=workers, progress=tell)
+    gates = cast(list[Json], document["gates"])
+    document |= {"sharpened": made.document, "gates": [*gates, *(gate.to_json() for gate in made.gates)]}
+    (out / DOCUMENT).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
+    return made.findings
 
 
 def _refuse_place(folder: Path, out: Path) -> None:

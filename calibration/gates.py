@@ -232,6 +232,13 @@ RULES: Mapping[str, Rule] = {
         "sparse or dry ground explains a low value; else check the panel's values in red and NIR",
         level=Level.INFO,
     ),
+    "pan-alignment": _most(
+        0.5,
+        1.0,
+        "bands lie apart from the panchromatic one",
+        "see whether the sharpened pictures show coloured edges; a band that failed was not sharpened",
+        unit="px",
+    ),
     "temperature-range": _most(
         0.0,
         0.01,

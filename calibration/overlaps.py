@@ -16,7 +16,7 @@ from calibration.plan import CalibrationPlan
 from calibration.sampling import PairSample, pair_ratios, sample_pairs
 from calibration.settings import CalibrationSettings
 from calibration.sun_series import Moments
-from calibration.ties import PairTies, band_shifts, tie_captures
+from calibration.ties import PairTies, band_places, tie_captures
 from calibration.view import ViewCorrection, ViewGeometry, ViewModel
 from calibration.view_fit import fit_view
 from uav_workflow.domain.flight import BandImage
@@ -55,14 +55,14 @@ def adjust_plan(
         return plan
     if ties is None:
         ties = tie_captures(plan.captures, workers=workers)
-    shifts = band_shifts(plan.captures, list(plan.light))
+    beside = band_places(plan.captures, list(plan.light))
     images = {name: _band_of(plan, name) for name in plan.light}
     geometry = _geometry_of(plan, images) if view_wanted else {}
     models: dict[str, ViewModel] = {}
     places = local_positions(plan.captures)
     blocks: dict[str, BlockAdjustment] = {}
     for name, row in images.items():  # a band at a time: places of a long flight fill a hundred megabytes
-        samples = sample_pairs(plan, row, ties, shifts[name], workers)
+        samples = sample_pairs(plan, row, ties, beside[name], workers)
         model = _view_of(plan, row, samples, geometry)
         if model is not None:
             models[name] = model
@@ -211,7 +211,7 @@ def _gates(band: str, block: BlockAdjustment, settings: CalibrationSettings, *, 
 
 def overlap_residual(plan: CalibrationPlan, ties: Sequence[PairTies], band: str) -> float:
     """Median of |ratio - 1| over the common places of a band, as the plan's light stands; NaN without overlap."""
-    samples = sample_pairs(plan, _band_of(plan, band), ties, band_shifts(plan.captures, [band])[band], 2)
+    samples = sample_pairs(plan, _band_of(plan, band), ties, band_places(plan.captures, [band])[band], 2)
     ratios = pair_ratios(samples)
     return disagreement(ratios, np.zeros(len(plan.captures))) if ratios else math.nan
 

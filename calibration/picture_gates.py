@@ -10,6 +10,7 @@ import numpy as np
 
 from calibration.factors import BandIllumination
 from calibration.gates import Bounds, judge
+from calibration.panchromatic import is_panchromatic
 from calibration.response import FloatArray
 from uav_workflow.domain.flight import BandImage, Capture
 from uav_workflow.domain.quality import Gate
@@ -19,8 +20,6 @@ _CELLS = (12, 16)
 _DENSE = 95
 """Percentile of NDVI over all cells of all captures that stands for dense vegetation."""
 _RED_NM, _NIR_NM = (630.0, 690.0), (770.0, 900.0)
-_WIDEST_NM = 150.0
-"""A wider band is panchromatic."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +115,7 @@ def _band_in(capture: Capture, span: tuple[float, float], light: Mapping[str, Ba
         for image in capture.images
         if image.band.centre_nm is not None
         and span[0] <= image.band.centre_nm <= span[1]
-        and (image.band.fwhm_nm or 0.0) < _WIDEST_NM
+        and not is_panchromatic(image)
         and image.band.name in light
         and not light[image.band.name].relative
     )

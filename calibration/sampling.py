@@ -14,7 +14,7 @@ from calibration.block import PairRatio
 from calibration.image_file import read_picture
 from calibration.plan import CalibrationPlan
 from calibration.response import response
-from calibration.ties import PairTies, Points
+from calibration.ties import BandPlace, PairTies, Points
 from calibration.view import ViewCorrection, ViewGeometry
 from calibration.view_fit import TwoViews
 from uav_workflow.domain.flight import BandImage
@@ -82,14 +82,14 @@ def sample_pairs(
     plan: CalibrationPlan,
     images: Sequence[BandImage | None],
     ties: Sequence[PairTies],
-    shift: tuple[float, float],
+    place: BandPlace,
     workers: int,
 ) -> list[PairSample]:
     """Light of one band at every pair's common places; every picture is opened once, for all its pairs."""
     places: list[dict[int, Points]] = [{} for _ in images]
     for number, pair in enumerate(ties):
-        places[pair.first][number] = pair.first_points + shift
-        places[pair.second][number] = pair.second_points + shift
+        places[pair.first][number] = place.points(pair.first_points)
+        places[pair.second][number] = place.points(pair.second_points)
     tasks = [_Task(image, at) if image is not None and at else None for image, at in zip(images, places, strict=True)]
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
         sampled = list(pool.map(lambda task: {} if task is None else _sample(plan, task), tasks))

@@ -43,6 +43,8 @@ class CalibrationSettings:
         Largest value written.
     view_correction : {"off", "walthall"}
         Take out what the direction of view does to brightness, with a model fitted to the flight's own overlaps.
+    pan_sharpen : bool
+        Beside the calibrated pictures of a camera with a panchromatic band write sharpened ones; `uav calibrate` alone.
     limits : mapping
         Gate to its bounds, over those of `gates.RULES`.
     """
@@ -58,6 +60,7 @@ class CalibrationSettings:
     sky: SkyWish = "auto"
     block_adjustment: Literal["auto", "on", "off"] = "auto"
     view_correction: Literal["off", "walthall"] = "off"
+    pan_sharpen: bool = False
     cap: float = 2.0
     limits: Mapping[str, Bounds] = field(default_factory=dict)
 

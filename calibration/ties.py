@@ -59,30 +59,56 @@ def tie_captures(captures: Sequence[Capture], *, workers: int = 2) -> tuple[Pair
         return tuple(ties for ties in found if ties is not None)
 
 
-def band_shifts(captures: Sequence[Capture], bands: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Columns and rows by which each band lies beside the primary one: median of a few captures.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandPlace:
+    """Where a band's pictures lie beside those of the primary one, which may be of another size.
 
-    Phase correlation (Kuglin and Hines, 1975) of gradients, which look alike in all bands; a patch twenty pixels wide
-    forgives the rest.
+    Attributes
+    ----------
+    scale : (float, float)
+        Columns and rows of the band over those of the primary one.
+    shift : (float, float)
+        Columns and rows of the band.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: tuple[float, float] = (0.0, 0.0)
+
+    def points(self, primary: Points) -> Points:
+        """Columns and rows (n, 2) in the band of those in the primary one; the first pixel's centre is (0, 0)."""
+        return (primary + 0.5) * self.scale - 0.5 + self.shift
+
+
+def band_places(captures: Sequence[Capture], bands: Sequence[str]) -> dict[str, BandPlace]:
+    """Place of each band beside the primary one: median of a few captures.
+
+    Phase correlation (Kuglin and Hines, 1975) of gradients, which look alike in all bands, pictures of another size
+    brought to that of the primary one; a patch twenty pixels wide forgives the rest.
     """
     import cv2
 
     step = max(1, len(captures) // _ALIGNED_CAPTURES)
-    shifts: dict[str, list[tuple[float, float]]] = {band: [] for band in bands}
+    moved: dict[str, list[tuple[float, float]]] = {band: [] for band in bands}
+    scales = dict.fromkeys(bands, (1.0, 1.0))
     for capture in captures[::step][:_ALIGNED_CAPTURES]:
         whole = {image.name: grey for image in capture.images if (grey := _reduced(image)) is not None}
-        if capture.primary.name not in whole:
+        primary = capture.primary
+        if primary.name not in whole:
             continue
-        reference = _gradients(whole[capture.primary.name])
-        window = cv2.createHanningWindow(reference.shape[::-1], cv2.CV_32F)
+        reference = _gradients(whole[primary.name])
+        size = (reference.shape[1], reference.shape[0])
+        window = cv2.createHanningWindow(size, cv2.CV_32F)
         for image in capture.images:
-            if image.band.name in shifts and image is not capture.primary and image.name in whole:
-                moved, _ = cv2.phaseCorrelate(reference, _gradients(whole[image.name]), window)
-                shifts[image.band.name].append((moved[0], moved[1]))
+            if image.band.name in moved and image is not primary and image.name in whole:
+                grey = np.asarray(cv2.resize(whole[image.name], size, interpolation=cv2.INTER_AREA), np.uint8)
+                (across, down), _ = cv2.phaseCorrelate(reference, _gradients(grey), window)
+                scale = (image.width / primary.width, image.height / primary.height)
+                scales[image.band.name] = scale
+                moved[image.band.name].append((_REDUCED * across * scale[0], _REDUCED * down * scale[1]))
+    middles = {band: np.median(rows or [(0.0, 0.0)], axis=0) for band, rows in moved.items()}
     return {
-        band: (float(middle[0]), float(middle[1])) if rows else (0.0, 0.0)
-        for band, rows in shifts.items()
-        for middle in [_REDUCED * np.median(rows or [(0.0, 0.0)], axis=0)]
+        band: BandPlace(scale=scales[band], shift=(float(middle[0]), float(middle[1])))
+        for band, middle in middles.items()
     }
 
 

@@ -53,6 +53,10 @@ def calibrate(
     ] = None,
     use_panels: Annotated[bool, typer.Option("--use-panels/--ignore-panels")] = True,
     use_sun_sensor: Annotated[bool, typer.Option("--use-sun-sensor/--ignore-sun-sensor")] = True,
+    pan_sharpen: Annotated[
+        bool,
+        typer.Option("--pan-sharpen", help="Sharpened captures too (RedEdge-P, Altum-PT): to look at, not to measure."),
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 2,
 ) -> None:
     """Turn pictures into reflectance: one float32 TIFF each, panel pictures too, and calibration.json beside them."""
@@ -68,7 +72,7 @@ def calibrate(
         done = calibrate_folder(
             folder,
             target,
-            settings=settings,
+            settings=replace(settings, pan_sharpen=pan_sharpen),
             workers=workers,
             progress=lambda fraction, text: bar.update(row, completed=fraction, description=text),
         )

@@ -16,7 +16,7 @@ from calibration.folder import read_pictures
 from calibration.overlaps import adjust_plan, overlap_residual, uncertainty_after
 from calibration.plan import plan_calibration
 from calibration.settings import CalibrationSettings
-from calibration.ties import tie_captures
+from calibration.ties import BandPlace, tie_captures
 from uav_workflow.domain.flight import Capture, Position
 
 
@@ -185,7 +185,7 @@ def test_by_itself_it_works_under_a_changing_sky_alone(picture, flight_of, monke
 
     asked = []
     monkeypatch.setattr(overlaps, "tie_captures", lambda captures, workers: asked.append(len(captures)) or ())
-    monkeypatch.setattr(overlaps, "band_shifts", lambda captures, bands: dict.fromkeys(bands, (0.0, 0.0)))
+    monkeypatch.setattr(overlaps, "band_places", lambda captures, bands: dict.fromkeys(bands, BandPlace()))
     images = [
         picture(f"{n}.tif", after_s=2 * n, irradiance=1.0 + spread * (n // 6 % 2), EXIF__BlackLevel=(4800.0,) * 4)
         for n in range(24)

@@ -12,6 +12,7 @@ from calibration.heading import bias_of, headings_of, line_axis, way_along_lines
 from calibration.irradiance import sun_of
 from calibration.lean import SensorLean, certain_lean, fit_lean
 from calibration.settings import CalibrationSettings
+from calibration.ties import BandPlace
 from uav_workflow.domain.flight import Capture, Position
 
 AXIS = 0.4
@@ -115,7 +116,7 @@ def test_it_is_taken_out_of_the_factor_and_said(shoot, flight_of, tmp_path, line
         Capture(capture_id=f"s{n}", images=(take(f"s{n}.tif", 0.3, h, after_s=5 * n),)) for n, h in enumerate(lines)
     ]
     monkeypatch.setattr(overlaps, "tie_captures", lambda captures, workers: ())
-    monkeypatch.setattr(overlaps, "band_shifts", lambda captures, bands: dict.fromkeys(bands, (0.0, 0.0)))
+    monkeypatch.setattr(overlaps, "band_places", lambda captures, bands: dict.fromkeys(bands, BandPlace()))
     pairs = [
         PairRatio.of(i, j, np.full((20, 2), (1 / reads[i], 1 / reads[j])))
         for i in range(32)

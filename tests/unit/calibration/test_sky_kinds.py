@@ -13,6 +13,7 @@ from calibration.plan import plan_calibration
 from calibration.settings import CalibrationSettings
 from calibration.sky import Sky, SkyEvidence, classify
 from calibration.sun_series import Moments
+from calibration.ties import BandPlace
 from uav_workflow.domain.flight import Capture
 
 ALONE = CalibrationSettings(use_panels=False)
@@ -163,7 +164,7 @@ def test_where_no_sun_sensor_watched_the_overlaps_tell(picture, flight_of, monke
     plan = plan_calibration(flight_of([Capture(capture_id=i.name, images=(i,)) for i in images]), ALONE)
     assert (plan.sky.kind, plan.sky.unwatched) == ("unknown", True)
     monkeypatch.setattr(overlaps, "tie_captures", lambda captures, workers: ())
-    monkeypatch.setattr(overlaps, "band_shifts", lambda captures, bands: dict.fromkeys(bands, (0.0, 0.0)))
+    monkeypatch.setattr(overlaps, "band_places", lambda captures, bands: dict.fromkeys(bands, BandPlace()))
     for swing, kind, mended in ((0.3, "broken", True), (0.005, "unknown", False)):
         lights = 1 + swing * np.sin(np.arange(6) * 2.0)
         pairs = [PairRatio.of(i, i + 1, np.full((20, 2), (lights[i], lights[i + 1]))) for i in range(5)]
