@@ -10,6 +10,7 @@ from camera_files import Shot, write_shot
 
 from calibration.captures import calibrate_captures
 from calibration.model import RadiometricModel
+from uav_workflow.domain.tags import Tags
 from uav_workflow.errors import CalibrationError, FlightDataError
 from uav_workflow.flights.photos import read_photo
 from uav_workflow.flights.reading import read_flight
@@ -195,3 +196,24 @@ def test_firmware_and_lens_tell_profiles_apart(tmp_path):
         path = write_shot(tmp_path / "x.tif", dn, Shot(make="Acme", model="Q", software=software, lens=lens))
         image = read_photo(path, tmp_path)
         assert profile_of(image.make, image.model, profiles, tags=image.tags).name == name
+
+
+@pytest.mark.parametrize(
+    ("lens", "name"),
+    [
+        ("5.4mm-0001_0016", "sentera_double4k_nir"),
+        ("5.4mm-0001_0015", "sentera_double4k_nir"),
+        ("5.4mm-0001_0014", "generic_rgb"),
+    ],
+)
+def test_a_body_whose_colours_are_mixed_bands_is_named(lens, name):
+    """The RGB half of a Double 4K is a plain camera; the other halves look like one and are none."""
+    tags = Tags({"EXIF:LensModel": lens, "Camera:BandName": ("RedEdge", "Garbage", "NIR")})
+    profile = profile_of("Sentera", "21022-01_12MP-ERS-0001", load_profiles(), tags=tags, rgb=True)
+    assert profile.name == name
+    assert not profile.radiometry
+    if name != "generic_rgb":
+        assert "mixed" in profile.title
+        # the camera's own colour transform, a row over its diagonal, says the same as the maker's page
+        assert (round(-2.581 / 2.700, 3), round(6.550 / 2.700, 3), round(-0.921 / 2.700, 3)) == (-0.956, 2.426, -0.341)
+        assert all(text in profile.notes[1] for text in ("0.956", "2.426", "0.341"))
