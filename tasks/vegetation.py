@@ -20,7 +20,7 @@ class Reflectance(ProductTask):
     """Reflectance mosaic with its uncertainty; relative for RGB without ground targets."""
 
     kind = "reflectance"
-    version = 3
+    version = 4
     sections = ("reflectance",)
     roles = ("targets",)
 

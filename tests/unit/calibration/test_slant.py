@@ -61,6 +61,16 @@ def test_what_is_not_there_is_not_taken_out():
     assert found.log_brightness(look, direction)[0, 0] == 0
 
 
+def test_terms_that_better_the_many_and_harm_the_slanted_few_stay_in():
+    """Three in ten views see the opposite: the middle agrees better with the terms, the tail worse."""
+    seen = _sightings(6, 0.6)
+    few = np.random.default_rng(7).uniform(size=len(seen.place)) < 0.3
+    other = seen.log_value - 2 * 0.6 * seen.greenness * _sides(seen.direction)
+    found = measure_slant(replace(seen, log_value=np.where(few, other, seen.log_value)), correct=True)
+    assert measure_slant(seen, correct=True).corrected
+    assert not found.corrected
+
+
 def test_what_stays_in_counts_as_an_error():
     seen = _sightings(5, 0.6)
     out, left = measure_slant(seen, correct=True), measure_slant(seen)
