@@ -97,9 +97,8 @@ def illuminate(
 ) -> BandIllumination:
     """Irradiance of one band at every picture.
 
-    The factor ``f = E_panel / E_sensor`` runs linearly in time between visits to the panel and stays constant outside:
-    it drifts by a few per cent where either alone drifts by ten. Without a sensor the panel's irradiance over the sine
-    of the sun's elevation does so.
+    The factor ``f = E_panel / E_sensor``, or without a sensor the panel's irradiance over the sine of the sun's
+    elevation, runs linearly in time between visits to the panel and stays constant outside.
 
     Parameters
     ----------
