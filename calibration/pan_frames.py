@@ -78,17 +78,19 @@ def sharpen_frames(
         said = warning("no-panchromatic-band", "images", "no capture has a panchromatic band to sharpen with", hint)
         return SharpenedFrames(document={"files": [], "bands": []}, findings=(said,))
     progress(0.0, "laying the bands over the panchromatic one")
-    laid = {name: align_to_pan(_with(usable, name), name) for name in _names(usable)}
+    of_band = {name: _with(usable, name, out) for name in _names(usable)}
+    laid = {name: align_to_pan(found, name) for name, found in of_band.items() if found}
     gates = [
         judge("pan-alignment", one.band.residual_px, limits, about=name) for name, one in laid.items() if one.aligned
     ]
     failed = {gate.name.partition("[")[2].rstrip("]") for gate in gates if gate.verdict == "fail"}
     lies = {name: one for name, one in laid.items() if one.aligned and one.is_finer and name not in failed}
-    asked = {name: _asked(_with(usable, name), out, name, one.footprint()) for name, one in lies.items()}
+    asked = {name: _asked(of_band[name], out, name, one.footprint()) for name, one in lies.items()}
     bands = {name: one for name, one in asked.items() if one.detail_error < 1}
     files: list[Json] = []
-    for done, capture in enumerate(usable if bands else []):
-        progress(done / len(usable), f"sharpening: {done + 1} of {len(usable)}")
+    shown = [capture for capture in usable if any(image.band.name in bands for image in _others(capture, out))]
+    for done, capture in enumerate(shown):
+        progress(done / len(shown), f"sharpening: {done + 1} of {len(shown)}")
         files.append(_sharpen_capture(capture, out, bands, workers))
     rows: list[Json] = [_row(name, laid[name], asked.get(name)) for name in laid]
     document: dict[str, Json] = {"folder": FOLDER, "use": _USE, "files": files, "bands": rows}
@@ -111,8 +113,9 @@ def _names(captures: Sequence[Capture]) -> list[str]:
     return sorted(centres, key=lambda name: centres[name])
 
 
-def _with(captures: Sequence[Capture], band: str) -> list[Capture]:
-    return [capture for capture in captures if any(image.band.name == band for image in capture.images)]
+def _with(captures: Sequence[Capture], band: str, out: Path) -> list[Capture]:
+    """Captures whose picture of a band could be read, and so was calibrated."""
+    return [capture for capture in captures if any(image.band.name == band for image in _others(capture, out))]
 
 
 def _asked(captures: Sequence[Capture], out: Path, band: str, place: Footprint) -> _Band:

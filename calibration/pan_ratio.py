@@ -127,7 +127,7 @@ def sharpen(band: FloatArray, pan: FloatArray, place: Footprint) -> Sharpened:
 def detail_error(band: FloatArray, level: FloatArray) -> float:
     """Error of sharpening over that of enlarging alone, both told twice as coarse, where the band itself is the truth.
 
-    Wald, Ranchin and Mangolini (1997), PE&RS 63, 691. Below 1 the panchromatic detail helps.
+    Wald, Ranchin and Mangolini (1997), PE&RS 63, 691. Below 1 the panchromatic detail helps; 1 where nothing tells.
 
     Parameters
     ----------
@@ -141,6 +141,8 @@ def detail_error(band: FloatArray, level: FloatArray) -> float:
     place = Footprint(x=x, y=y, side=0.5, shape=(rows // 2, columns // 2))
     made, enlarged = sharpen(coarse, fine, place).values, place.enlarged(coarse)
     known = np.isfinite(made) & np.isfinite(enlarged) & np.isfinite(truth)
+    if not known.any():
+        return 1.0
     with_detail, without = (float(np.mean((guess - truth)[known] ** 2)) for guess in (made, enlarged))
     return float(np.sqrt(with_detail / without)) if without > 0 else 1.0
 

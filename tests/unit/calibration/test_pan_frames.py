@@ -1,5 +1,7 @@
 """Captures of a made-up RedEdge-P: pictures of one painted plain, cameras a little turned, tags a little wrong."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -157,6 +159,17 @@ def test_a_camera_without_a_panchromatic_band_says_so(tmp_path):
     done = calibrate_folder(tmp_path / "card", tmp_path / "out", settings=CalibrationSettings(pan_sharpen=True))
     assert "no-panchromatic-band" in {finding.code for finding in done.findings}
     assert not (tmp_path / "out/sharpened").exists()
+
+
+def test_a_broken_picture_costs_its_band_of_one_capture(made, tmp_path):
+    _, _, root = made
+    shutil.copytree(root / "card", tmp_path / "card")
+    broken = tmp_path / "card/IMG_0001_1.tif"
+    broken.write_bytes(broken.read_bytes()[:60_000])
+    settings = CalibrationSettings(pan_sharpen=True, use_panels=False)
+    done = calibrate_folder(tmp_path / "card", tmp_path / "out", settings=settings)
+    assert done.document["sharpened"]["files"] == ["sharpened/IMG_0002_3.tif"]
+    assert any("IMG_0001_1.tif" in finding.where for finding in done.findings)
 
 
 def test_ground_without_texture_is_not_sharpened(tmp_path):

@@ -88,6 +88,7 @@ def test_whether_detail_helps_is_told_twice_as_coarse():
     _, pan, coarse = _pair(2)
     level, _ = _footprint(*pan.shape, 2).means(pan)
     assert detail_error(coarse[1], level) < 0.3
+    assert detail_error(np.full_like(coarse[1], np.nan), level) == 1
     rng = np.random.default_rng(5)
     assert detail_error(rng.uniform(0.2, 0.4, (60, 60)).astype(np.float32), level) > 0.9
 
