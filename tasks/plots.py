@@ -111,7 +111,7 @@ class Biomass(ProductTask):
     """Above-ground biomass: a model of this flight's harvests, a saved model, or a published allometry."""
 
     kind = "biomass"
-    version = 2
+    version = 3
     sections = ("biomass", "plots")
     roles = ("flight",)
 

@@ -20,6 +20,7 @@ from uav_workflow.statistics.folds import Folds, merged, random_folds, single_ca
 from uav_workflow.statistics.intervals import interval_coverage
 from uav_workflow.vegetation.biomass_forest import ForestForm
 from uav_workflow.vegetation.biomass_forms import Form, TermForm, UnfitError
+from uav_workflow.vegetation.biomass_gaussian import GaussianForm
 from uav_workflow.vegetation.biomass_ladder import LADDER, HarvestModel, Rung, Tried, cross_validate, fit_ladder
 from uav_workflow.vegetation.biomass_models import Allometry, BiomassModel, Prediction
 from uav_workflow.vegetation.harvests import HEIGHT, Harvests
@@ -183,7 +184,11 @@ def model_of(card: Mapping[str, Any], path: Path) -> BiomassModel:
     try:
         if "plant_type" in card:
             return Allometry(plant_type=str(card["plant_type"]))
-        forms: Mapping[str, type[TermForm | ForestForm]] = {"terms": TermForm, "forest": ForestForm}
+        forms: Mapping[str, type[TermForm | ForestForm | GaussianForm]] = {
+            "terms": TermForm,
+            "forest": ForestForm,
+            "gaussian_process": GaussianForm,
+        }
         form: Form = forms[card["parameters"]["form"]].from_json(card["parameters"])
         share = card["site_share_of_variance"]
         return HarvestModel(

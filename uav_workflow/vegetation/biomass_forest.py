@@ -10,7 +10,7 @@ import numpy as np
 
 from uav_workflow.domain.product import Json
 from uav_workflow.statistics.quantile_forest import QuantileForest, Tree
-from uav_workflow.vegetation.biomass_forms import Floats, Sample, Values
+from uav_workflow.vegetation.biomass_forms import Bool, Floats, Sample, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +56,10 @@ class ForestForm:
     def student(self, level: float) -> float | None:
         """None: a forest has no Student interval."""
         return None
+
+    def far(self, values: Values) -> Bool:
+        """Nowhere: leaves cover all of the space."""
+        return np.zeros(np.broadcast_shapes(*(np.shape(values[name]) for name in self.predictors)), dtype=bool)
 
     def _moments(self, values: Values) -> tuple[Floats, Floats, Floats, Floats]:
         """Mean, standard deviation, lower and upper quantile; NaN where a predictor is."""

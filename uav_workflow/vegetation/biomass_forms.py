@@ -74,6 +74,9 @@ class Form(Protocol):
     def student(self, level: float) -> float | None:
         """Score of a Student prediction interval; None where there is none."""
 
+    def far(self, values: Values) -> Bool:
+        """Return where, inside the ranges of the predictors, the training plots say next to nothing."""
+
     def to_json(self) -> dict[str, Json]:
         """Everything needed to rebuild it."""
 
@@ -191,6 +194,10 @@ class TermForm:
         from scipy.stats import t
 
         return float(t.ppf(0.5 + level / 2, self.n - len(self.coefficients))) * self.residual_sd
+
+    def far(self, values: Values) -> Bool:
+        """Nowhere: a line says as much between the plots as at them."""
+        return np.zeros(np.shape(self._line(values)), dtype=bool)
 
     def to_json(self) -> dict[str, Json]:
         """Coefficients by term, and what intervals need."""

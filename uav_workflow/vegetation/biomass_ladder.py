@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,7 @@ from uav_workflow.statistics.folds import LEAST_SITES, Folds, merged
 from uav_workflow.statistics.intervals import conformal_quantile, smallest_sample
 from uav_workflow.vegetation.biomass_forest import ForestForm
 from uav_workflow.vegetation.biomass_forms import Floats, Form, Sample, TermForm, UnfitError
+from uav_workflow.vegetation.biomass_gaussian import GaussianForm
 from uav_workflow.vegetation.biomass_models import LEVEL, Prediction
 
 INNER_FOLDS = 20
@@ -30,15 +32,24 @@ class Rung:
     ----------
     least : int
         Fewest plots it is tried on.
+    most : int, optional
+        Most plots it is tried on.
     needs : callable (available predictors) -> predictors, or None
         What it reads; None when the plots do not have it.
     fit : callable (sample, predictors) -> Form
+    flattered : callable (form, folds) -> float64 (n,), optional
+        Of a form that is slow to fit: every plot without its group, cheaply and no worse than fitted anew.
+    folds : int
+        Most folds it is fitted anew in.
     """
 
     name: str
     least: int
     needs: Callable[[Sequence[str]], tuple[str, ...] | None]
     fit: Callable[[Sample, tuple[str, ...]], Form]
+    most: int | None = None
+    flattered: Callable[[Any, Folds], Floats] | None = None
+    folds: int = INNER_FOLDS
 
 
 def _with(*names: str) -> Callable[[Sequence[str]], tuple[str, ...] | None]:
@@ -48,6 +59,10 @@ def _with(*names: str) -> Callable[[Sequence[str]], tuple[str, ...] | None]:
 def _with_index(available: Sequence[str]) -> tuple[str, ...] | None:
     index = next((name for name in INDICES if name in available), None)
     return ("height_mean", "fvc_green", index) if index and "fvc_green" in available else None
+
+
+def _with_all(available: Sequence[str]) -> tuple[str, ...] | None:
+    return _with_index(available) or _with("height_mean", "fvc_green")(available)
 
 
 _COVERED = "height_mean x fvc_green"
@@ -77,9 +92,18 @@ LADDER: tuple[Rung, ...] = (
         fit=lambda sample, names: TermForm.fit(sample, [_COVERED, names[2]]),
     ),
     Rung(
+        name="gaussian_process",
+        least=smallest_sample(LEVEL),
+        most=59,
+        needs=lambda available: _with_all(available) or _with("height_mean")(available),
+        fit=GaussianForm.fit,
+        flattered=GaussianForm.left_out,
+        folds=10,
+    ),
+    Rung(
         name="quantile_forest",
         least=60,
-        needs=lambda available: _with_index(available) or _with("height_mean", "fvc_green")(available),
+        needs=_with_all,
         fit=ForestForm.fit,
     ),
 )
@@ -128,12 +152,12 @@ class HarvestModel:
         )
 
     def outside(self, predictors: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
-        """Return where a predictor lies outside those of the training plots."""
+        """Return where a predictor lies outside those of the training plots, or no training plot is alike."""
         found = [
             (np.asarray(predictors[name]) < low) | (np.asarray(predictors[name]) > high)
             for name, (low, high) in self.ranges.items()
         ]
-        result: NDArray[np.bool_] = np.logical_or.reduce(found)
+        result: NDArray[np.bool_] = np.logical_or.reduce([*found, self.form.far(predictors)])
         return result
 
     def area_mean_sd(self, cell_sd: float, cells: int) -> float:
@@ -195,19 +219,21 @@ def fit_ladder(sample: Sample, folds: Folds, rungs: Sequence[Rung] = LADDER) -> 
     Parameters
     ----------
     folds : Folds
-        Of the sample; groups are merged to `INNER_FOLDS`.
+        Of the sample; groups are merged to a rung's `folds`.
 
     Raises
     ------
     UnfitError
         No rung fits; the message is the first rung's reason.
     """
-    inner = merged(folds, INNER_FOLDS)
-    tried, seen = [], {}
+    tried: list[Tried] = []
+    seen: dict[str, _LeftOut] = {}
     for rung in rungs:
+        inner = merged(folds, rung.folds)
         try:
-            seen[rung.name] = _leave_out(rung, sample, inner)
-            tried.append(_judged(rung.name, seen[rung.name], sample, inner))
+            bar = min((one.mse for one in tried if not one.reason), default=math.inf)
+            seen[rung.name] = _leave_out(rung, sample, inner, bar)
+            tried.append(_judged(rung.name, seen[rung.name].middle, sample, inner))
         except UnfitError as exc:
             tried.append(Tried(name=rung.name, reason=str(exc)))
     if not seen:
@@ -252,11 +278,19 @@ def _fit(rung: Rung, sample: Sample) -> Form:
         raise UnfitError("the plots lack a predictor")
     if sample.n < rung.least:
         raise UnfitError(f"{sample.n} plots, of at least {rung.least} needed")
+    if rung.most is not None and sample.n > rung.most:
+        raise UnfitError(f"{sample.n} plots, of at most {rung.most} it is meant for")
     return rung.fit(sample, names)
 
 
-def _leave_out(rung: Rung, sample: Sample, folds: Folds) -> _LeftOut:
-    _fit(rung, sample)
+def _leave_out(rung: Rung, sample: Sample, folds: Folds, bar: float) -> _LeftOut:
+    """Every plot without its group; `bar` is the least mean squared error of the simpler rungs."""
+    whole = _fit(rung, sample)
+    if rung.flattered is not None:
+        # what can't be taken at its best is not fitted anew in every fold: that takes longer than all simpler rungs
+        best = _judged(rung.name, rung.flattered(whole, folds), sample, folds)
+        if best.mse + (best.mse_se if math.isfinite(best.mse_se) else 0.0) >= bar:
+            raise UnfitError(f"no gain: {best.rmse:.4g} g/m2 even with its settings fitted on the plots left out")
     found = np.full((3, sample.n), np.nan)
     for kept, out in folds.split():
         form, ones = rung.fit(sample.among(kept), rung.needs(tuple(sample.values)) or ()), sample.among(out)
@@ -264,8 +298,8 @@ def _leave_out(rung: Rung, sample: Sample, folds: Folds) -> _LeftOut:
     return _LeftOut(middle=found[0], sd=found[1], score=found[2])
 
 
-def _judged(name: str, seen: _LeftOut, sample: Sample, folds: Folds) -> Tried:
-    squared = (sample.agb - seen.middle) ** 2
+def _judged(name: str, middle: Floats, sample: Sample, folds: Folds) -> Tried:
+    squared = (sample.agb - middle) ** 2
     by_group = np.array([squared[out].mean() for _, out in folds.split()])
     spread = float(by_group.std(ddof=1)) / math.sqrt(by_group.size) if by_group.size > 1 else math.nan
     mse = float(squared.mean())

@@ -1,0 +1,106 @@
+"""The Gaussian process as a form of the biomass ladder, for few plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from uav_workflow.domain.product import Json
+from uav_workflow.statistics.folds import Folds
+from uav_workflow.statistics.gaussian_process import GaussianProcess
+from uav_workflow.vegetation.biomass_forms import Bool, Floats, Sample, UnfitError, Values
+
+LEAST_LIKENESS = 0.5
+"""Correlation with the nearest training plot below which a value is the mean of the plots more than a prediction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GaussianForm:
+    """Biomass of a plot from the training plots that are like it; far from all of them, their mean.
+
+    The process's own standard deviation is not its interval: it is the unit the conformal scores are measured in, so
+    that intervals widen away from the training plots and hold on plots whose group was left out.
+    """
+
+    predictors: tuple[str, ...]
+    process: GaussianProcess
+
+    @classmethod
+    def fit(cls, sample: Sample, predictors: Sequence[str]) -> GaussianForm:
+        """Fit on harvested plots, lengths and noise included.
+
+        Raises
+        ------
+        UnfitError
+            Biomass does not vary.
+        """
+        rows = np.stack([sample.values[name] for name in predictors], axis=1)
+        try:
+            process = GaussianProcess.fit(rows, sample.agb)
+        except ValueError as exc:
+            raise UnfitError(f"{exc}") from exc
+        return cls(predictors=tuple(predictors), process=process)
+
+    @property
+    def formula(self) -> str:
+        """One line for people."""
+        lengths = self.process.lengths * self.process.spread
+        about = ", ".join(
+            f"{name} (length {length:.3g})" for name, length in zip(self.predictors, lengths, strict=True)
+        )
+        noise = float(np.sqrt(self.process.noise * self.process.signal))
+        return (
+            f"agb_dry [g/m2] = Gaussian process on {about}: mean {self.process.mean:.4g}, signal sd "
+            f"{float(np.sqrt(self.process.signal)):.4g}, noise sd {noise:.4g}, Matern 5/2"
+        )
+
+    def middle(self, values: Values) -> Floats:
+        """Posterior mean, g/m2."""
+        return self._read(values)[0]
+
+    def sd(self, values: Values) -> Floats:
+        """Posterior standard deviation of a new plot, its noise included, g/m2."""
+        return self._read(values)[1]
+
+    def score(self, values: Values, agb: Floats) -> Floats:
+        """Distance to the mean in standard deviations."""
+        middle, sd, _ = self._read(values)
+        return np.asarray(np.abs(agb - middle) / sd)
+
+    def interval(self, values: Values, width: float) -> tuple[Floats, Floats]:
+        """Mean -/+ width standard deviations."""
+        middle, sd, _ = self._read(values)
+        return middle - width * sd, middle + width * sd
+
+    def student(self, level: float) -> float | None:
+        """None: it has no Student interval."""
+        return None
+
+    def far(self, values: Values) -> Bool:
+        """Return where no training plot is alike."""
+        return np.asarray(self._read(values)[2] < LEAST_LIKENESS)
+
+    def left_out(self, folds: Folds) -> Floats:
+        """Every plot without its group, lengths and noise kept: no worse than what folds fitted anew would show."""
+        found = np.empty(len(folds.groups))
+        for _, out in folds.split():
+            found[out] = self.process.left_out(out)
+        return found
+
+    def _read(self, values: Values) -> tuple[Floats, Floats, Floats]:
+        columns = np.broadcast_arrays(*(np.asarray(values[name], np.float64) for name in self.predictors))
+        rows = np.stack([each.ravel() for each in columns], axis=1)
+        mean, sd, likeness = (each.reshape(columns[0].shape) for each in self.process.predict(rows))
+        return mean, sd, likeness
+
+    def to_json(self) -> dict[str, Json]:
+        """Every number it predicts with: no version of a library stands between a saved model and its values."""
+        return {"form": "gaussian_process", "predictors": list(self.predictors), **self.process.to_json()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> GaussianForm:
+        """Rebuild."""
+        return cls(predictors=tuple(document["predictors"]), process=GaussianProcess.from_json(document))
