@@ -14,6 +14,8 @@ from uav_workflow.domain.product import Product
 from uav_workflow.store import Draft
 
 if TYPE_CHECKING:
+    from uav_workflow.plots.alignment import AlignmentSettings
+    from uav_workflow.recipe.vegetation import Plots as PlotsRecipe
     from uav_workflow.vegetation.cover_frames import FrameSource
 
 _MAPS = (Cover.kind, CanopyHeight.kind, Indices.kind)
@@ -25,7 +27,7 @@ class PlotPredictors(ProductTask):
     """Statistics of every map on every plot, joined with the observations."""
 
     kind = "plot_predictors"
-    version = 6
+    version = 7
     sections = ("plots",)
     roles = ("flight", "plots", "observations")
 
@@ -66,6 +68,7 @@ class PlotPredictors(ProductTask):
                     else None,
                     terrain=dtm,
                     frames=self._frames(made),
+                    mosaic=mosaic.file("reflectance.tif") if mosaic else None,
                     error_m=_check_rmse(made.get(Reconstruction.kind)),
                     digests={name: digest for product in made.values() for name, digest in product.digests.items()},
                 ),
@@ -73,6 +76,7 @@ class PlotPredictors(ProductTask):
                 settings=PlotSettings(
                     minimum_valid=recipe.minimum_valid,
                     margins=Margins(inner=recipe.inner_margin, ring=recipe.ring),
+                    alignment=alignment_settings(recipe),
                 ),
             )
         )
@@ -98,6 +102,18 @@ class PlotPredictors(ProductTask):
             photos={image.name: image.path for image in images if image.band.name == "RGB"},
             captures=captures.path if captures else None,
         )
+
+
+def alignment_settings(recipe: PlotsRecipe) -> AlignmentSettings:
+    """What the recipe says of marks on corners."""
+    from uav_workflow.plots.alignment import AlignmentSettings
+    from uav_workflow.plots.mark_fit import CornerMark
+
+    marks = recipe.corner_marks
+    return AlignmentSettings(
+        mode=recipe.coregistration,
+        mark=None if marks is None else CornerMark(shape=marks.shape, colour=marks.colour, size_m=marks.size_m),
+    )
 
 
 def _check_rmse(reconstruction: Product | None) -> float | None:

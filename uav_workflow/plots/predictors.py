@@ -11,9 +11,10 @@ from uav_workflow.domain.ground import Plot
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import NotMade
 from uav_workflow.plots.about import about_plots
+from uav_workflow.plots.alignment import align
 from uav_workflow.plots.cloud_metrics import CloudSource
 from uav_workflow.plots.cover_doubts import cover_doubts
-from uav_workflow.plots.extraction import in_crs, zonal
+from uav_workflow.plots.extraction import zonal
 from uav_workflow.plots.ground_rows import ground_rows
 from uav_workflow.plots.plot_findings import position_findings, value_findings
 from uav_workflow.plots.position import Placement, placements
@@ -38,6 +39,8 @@ class Maps:
         Terrain model: the plots' height above datum.
     frames : FrameSource, optional
         Photos; green cover in those that look straight down stands beside that of the map.
+    mosaic : Path, optional
+        On which marks on the plots' corners show.
     error_m : float, optional
         Horizontal RMSE of the maps at check points.
     digests : mapping of file name to SHA-256
@@ -48,6 +51,7 @@ class Maps:
     cloud: CloudSource | None = None
     terrain: Path | None = None
     frames: FrameSource | None = None
+    mosaic: Path | None = None
     error_m: float | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,12 +74,21 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
     chosen = settings or PlotSettings()
     with Raster(next(iter(maps.rasters.values()))) as first:
         crs = first.grid.crs
-    outlines = in_crs(flight.plots, crs)
-    placed = placements(flight.plots, outlines, maps.error_m)
+    cover = maps.rasters.get("cover")
+    aligned = align(
+        flight,
+        maps.mosaic,
+        crs,
+        maps.error_m,
+        out,
+        settings=chosen.alignment,
+        compared=None if cover is None else (cover, "fvc_green"),
+    )
+    flight, outlines = aligned.flight, aligned.outlines
+    placed = placements(flight.plots, outlines, aligned.error_m)
     about = about_plots(flight, outlines, placed, crs)
     for plot_id, height in _heights(flight.plots, maps.terrain).items():
         about[plot_id]["z"] = height
-    cover = maps.rasters.get("cover")
     mosaic = maps.rasters.get(REFLECTANCE)
     reading = PlotReader(
         flight.plots,
@@ -95,7 +108,8 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
     return Made(
         findings=(
             *value_findings(flight.plots, rows, chosen.minimum_valid),
-            *position_findings(flight.plots, placed, maps.error_m),
+            *aligned.findings,
+            *position_findings(flight.plots, placed, aligned.error_m),
             *findings,
         ),
         facts={
@@ -103,7 +117,8 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
             "drone_rows": len(rows),
             "ground_rows": len(measured),
             "variables": [*sorted({str(row["variable"]) for row in [*rows, *measured]})],
-            "map_error_m": maps.error_m,
+            "map_error_m": aligned.error_m,
+            "coregistration": aligned.facts,
             "match_levels": _levels(placed),
             "crs": crs,
             **chosen.to_json(),

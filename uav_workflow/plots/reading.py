@@ -12,6 +12,7 @@ import rasterio
 
 from uav_workflow.domain.ground import Plot
 from uav_workflow.domain.product import Json
+from uav_workflow.plots.alignment import AlignmentSettings
 from uav_workflow.plots.cloud_metrics import CloudMetrics, CloudSource, cloud_metrics
 from uav_workflow.plots.cover_doubts import CoverDoubt
 from uav_workflow.plots.extraction import ZonalStatistics, zonal
@@ -52,10 +53,13 @@ class PlotSettings:
         Least share of a plot that must be measured.
     margins : Margins
         Cut off inside the edge, and ring around it.
+    alignment : AlignmentSettings
+        Marks on the corners.
     """
 
     minimum_valid: float = 0.75
     margins: Margins = field(default_factory=Margins)
+    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
 
     def to_json(self) -> dict[str, Json]:
         """As they stand among a product's facts."""

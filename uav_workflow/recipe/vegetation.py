@@ -98,6 +98,15 @@ class CanopyHeight(Section):
         return with_digest(document, "terrain", "", "name a raster of heights in metres")
 
 
+class CornerMarks(Section):
+    """What was laid or painted on the corners of the plots; docs/plots.md."""
+
+    shape: Literal["square", "disc", "angle", "chequer"] = "square"
+    colour: Literal["white", "red", "blue", "yellow", "magenta"] = "white"
+    size_m: float = Field(gt=0, le=2)
+    """Side, diameter, or length of an angle's arm."""
+
+
 class Plots(Section):
     """Extraction on plots."""
 
@@ -106,6 +115,16 @@ class Plots(Section):
     """Cut off inside the edge for `value_inner`, in sides of the plot."""
     ring: float = Field(default=1.0, gt=0, le=5)
     """Width of the ring whose spread says how patchy the surroundings are, in sides of the plot."""
+    coregistration: Literal["off", "report", "apply"] = "off"
+    """Whether plots are held against marks on their corners, and moved onto them."""
+    corner_marks: CornerMarks | None = None
+
+    @model_validator(mode="after")
+    def _marks_are_said(self) -> Plots:
+        """Refuse to look for marks that nobody described."""
+        if self.coregistration != "off" and self.corner_marks is None:
+            raise ValueError("coregistration needs corner_marks: shape, colour and size_m of what lies on the corners")
+        return self
 
 
 class Biomass(Section):
