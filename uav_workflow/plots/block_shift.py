@@ -122,6 +122,13 @@ def agree(places: Floats, offsets: Sequence[Floats], tolerance: Floats) -> Block
     return _settled(places, best, offsets)
 
 
+def most_agreeing(offsets: Sequence[Floats], tolerance: Floats) -> int:
+    """Count the places that agree on the shift on which most of them do."""
+    seen = [index for index, found in enumerate(offsets) if len(found)]
+    proposals = [proposal for index in seen for proposal in offsets[index]]
+    return max((len(_agreeing(proposal, seen, offsets, tolerance)) for proposal in proposals), default=0)
+
+
 def _agreeing(
     proposal: Floats, seen: Sequence[int], offsets: Sequence[Floats], tolerance: Floats
 ) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.domain.ground import Plot
 from uav_workflow.domain.product import Json
-from uav_workflow.plots.block_shift import BlockShift, NoShiftError, agree
+from uav_workflow.plots.block_shift import BlockShift, NoShiftError, agree, most_agreeing
 from uav_workflow.plots.corners import Corner, expected_corners
 from uav_workflow.plots.mark_fit import LEAST_PIXELS, CornerMark, Sighting, find_marks, reach_pixels
 from uav_workflow.rasters.reader import Raster
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Mode = Literal["off", "report", "apply"]
 
-CHANCE = 0.05
-"""Probability by chance below which corners show more marks than the places between them (Fisher's exact test)."""
+CHANCE = 0.02
+"""Probability by chance below which more corners agree than places between them (Fisher's exact test)."""
 LEAST_MEASURED = 0.75
 """Share of a window that must be measured."""
 FIT_PIXELS = 0.5
@@ -64,7 +64,7 @@ class Coregistration:
     searches : tuple of Search
         Of every corner.
     controls_seen, controls : int
-        Places between corners that look like a mark, and places looked at.
+        Places between corners that show something like a mark, and places looked at.
     shift : BlockShift or None
         None where the corners do not say.
     refusal : str
@@ -253,20 +253,20 @@ def _verdict(searches: Sequence[Search], between: Sequence[Search], pixel_m: flo
     """The shift the corners agree on, and why it is not to be applied."""
     from scipy.stats import fisher_exact
 
-    counts = [
-        [sum(bool(one.sightings) for one in part), sum(one.measured for one in part)] for part in (searches, between)
-    ]
-    (seen, looked), (false, controls) = counts
     places = np.array([(one.corner.x, one.corner.y) for one in searches]).reshape(-1, 2)
     tolerance = np.array([3 * math.hypot(one.corner.sigma_m, FIT_PIXELS * pixel_m) for one in searches])
+    offsets, false = ([np.array(one.sightings).reshape(-1, 2) for one in part] for part in (searches, between))
     try:
-        shift = agree(places, [np.array(one.sightings).reshape(-1, 2) for one in searches], tolerance)
+        shift = agree(places, offsets, tolerance)
     except NoShiftError as exc:
         return None, str(exc)
-    table = [[seen, looked - seen], [false, controls - false]]
+    used, looked = len(shift.used), sum(one.measured for one in searches)
+    # the places between get the same liberty: the shift on which most of them agree
+    alike, controls = most_agreeing(false, tolerance), sum(one.measured for one in between)
+    table = [[used, looked - used], [alike, controls - alike]]
     if fisher_exact(table, alternative="greater").pvalue > CHANCE:
-        there = f"{seen} of {looked} corners show something like a mark"
-        return None, f"{there}, and so do {false} of {controls} places between them: no marks, or too much like them"
+        there = f"{used} of {looked} corners agree on one shift"
+        return None, f"{there}, and so do {alike} of {controls} places between them: no marks, or too much like them"
     if shift.turned(max(pixel_m / 2, shift.rms_m)):
         turn = shift.turn
         assert turn is not None

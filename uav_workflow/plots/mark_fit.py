@@ -169,7 +169,8 @@ def find_marks(
 
     half = reach_pixels(mark, pixel_m)
     steps = np.arange(-half, half + 1.0)
-    pattern = mark.drawn(*np.meshgrid(steps, -steps), along, mark.size_m / pixel_m, 0.8)
+    right, up = np.meshgrid(steps, -steps)
+    pattern = mark.drawn(right, up, along, mark.size_m / pixel_m, 0.8)
     likeness = cv2.matchTemplate(contrast.astype(np.float32), pattern.astype(np.float32), cv2.TM_CCOEFF_NORMED)
     likeness = np.nan_to_num(np.abs(likeness) if mark.shape == "chequer" else likeness)
     near = max(3, 2 * int(mark.detail_m / pixel_m / 2) + 1)
