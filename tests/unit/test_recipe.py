@@ -32,6 +32,9 @@ def test_node_options_keep_their_own_names() -> None:
         ("cover.end_members={green: 0.8, other: 0.8, green_sd: 0, other_sd: 0, origin: x}", "equal"),
         ("nonsense", "section.key=value"),
         ("biomass.minimum_harvests=2", "minimum_harvests"),
+        ("plots.coregistration=apply", "coregistration needs corner_marks"),
+        ("plots.corner_marks={shape: star, size_m: 0.1}", "corner_marks.shape"),
+        ("plots.corner_marks={size_m: 0}", "corner_marks.size_m"),
     ],
 )
 def test_a_wrong_setting_is_named(override: str, word: str) -> None:

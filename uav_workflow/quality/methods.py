@@ -106,7 +106,9 @@ def _plots(facts: Facts, _: Mapping[str, Product]) -> Iterator[str]:
     if error is None:
         yield "Errors of position are those stated for the plots; the map's own is not known."
     else:
-        yield f"Errors of position are those stated for the plots and {100 * error:.1f} cm of the map (check points)."
+        moved = (facts.get("coregistration") or {}).get("applied")
+        what = "left between marked corners and map" if moved else "of the map (check points)"
+        yield f"Errors of position are those stated for the plots and {100 * error:.1f} cm {what}."
     yield "Beyond a fifth of its side a plot is matched with its parent plot, or not at all."
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uav_workflow.domain.flight import Flight
+from uav_workflow.domain.ground import Plot
 from uav_workflow.domain.product import Json, Made, Product
 from uav_workflow.findings import Finding, Level, by_weight
 from uav_workflow.quality.chips import Chips, draw_chips
+from uav_workflow.quality.corners_section import corners_section, plots_as_read
 from uav_workflow.quality.gates import QualityGate, quality_gates
 from uav_workflow.quality.maps import MapStyle, draw_map
 from uav_workflow.quality.methods import methods
@@ -90,16 +92,18 @@ def make_report(
     everything = by_weight([*findings, *(finding for product in products.values() for finding in product.findings)])
     rows = _plot_rows(made)
     gates = quality_gates(made, accept, rows)
+    shown = plots_as_read(flight.plots, made)
     text = _rendered(
         flight=flight,
         when=_when(flight),
         crs=flight.geometry.crs,
         verdict=_verdict(everything, gates, reasons),
         cards=_cards(flight, made),
-        maps=_maps(flight, made),
+        maps=_maps(shown, made),
         gates=gates,
         plots=plot_table(rows),
-        chips=_chips(flight, made),
+        chips=_chips(shown, made),
+        corners=corners_section(made),
         reflectance=reflectance_section(made),
         survey=survey_section(made),
         comparison=comparison(made.get("match")),
@@ -133,16 +137,16 @@ def _plot_rows(made: Mapping[str, Product]) -> pd.DataFrame | None:
     return table
 
 
-def _chips(flight: Flight, made: Mapping[str, Product]) -> Chips:
+def _chips(plots: Sequence[Plot], made: Mapping[str, Product]) -> Chips:
     """Pictures of the plots in natural colours, an index, height."""
     shown = [row for row in _styles(made) if row[0] in _CHIPS]
     order = sorted(shown, key=lambda row: _CHIPS.index(row[0]))
-    return draw_chips(flight.plots, [(made[kind].file(name), style) for kind, name, style in order])
+    return draw_chips(plots, [(made[kind].file(name), style) for kind, name, style in order])
 
 
-def _maps(flight: Flight, made: Mapping[str, Product]) -> list[dict[str, str]]:
+def _maps(plots: Sequence[Plot], made: Mapping[str, Product]) -> list[dict[str, str]]:
     return [
-        {"title": style.title, "image": draw_map(made[kind].file(name), style, flight.plots)}
+        {"title": style.title, "image": draw_map(made[kind].file(name), style, plots)}
         for kind, name, style in _styles(made)
     ]
 

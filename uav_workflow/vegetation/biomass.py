@@ -91,8 +91,8 @@ def make_biomass(predictors: Path | None, rasters: Mapping[str, Path], out: Path
         choice.fitted.write_training(out / TRAINING_FILE)
     elif choice.training is not None:
         shutil.copyfile(choice.training, out / TRAINING_FILE)
-    # the trees of a forest are many numbers: they stand in model.json alone
-    card = {name: part for name, part in choice.card.items() if name != "parameters" or not _is_forest(part)}
+    # the trees of a forest, the matrix of a process are many numbers: they stand in model.json alone
+    card = {name: part for name, part in choice.card.items() if name != "parameters" or not _is_bulky(part)}
     facts: dict[str, Json] = {
         "model": card,
         "map": counts.to_json(choice.model),
@@ -198,8 +198,8 @@ def _fit_findings(fitted: FittedLadder) -> list[Finding]:
     return found
 
 
-def _is_forest(parameters: Json) -> bool:
-    return isinstance(parameters, dict) and parameters.get("form") == "forest"
+def _is_bulky(parameters: Json) -> bool:
+    return isinstance(parameters, dict) and parameters.get("form") in ("forest", "gaussian_process")
 
 
 def _map_findings(counts: Counts) -> tuple[Finding, ...]:

@@ -201,6 +201,11 @@ class Tried:
     mse_se: float = math.nan
     reason: str = ""
 
+    @property
+    def upper(self) -> float:
+        """The error and one standard error more; of single cases nothing is known of an error's error."""
+        return self.mse + (self.mse_se if math.isfinite(self.mse_se) else 0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LeftOut:
@@ -239,9 +244,7 @@ def fit_ladder(sample: Sample, folds: Folds, rungs: Sequence[Rung] = LADDER) -> 
     if not seen:
         raise UnfitError(tried[0].reason if tried else "no model to try")
     best = min((one for one in tried if one.name in seen), key=lambda one: one.mse)
-    # with single cases nothing is known of an error's error
-    limit = best.mse + (best.mse_se if math.isfinite(best.mse_se) else 0.0)
-    chosen = next(one.name for one in tried if one.name in seen and one.mse <= limit)
+    chosen = next(one.name for one in tried if one.name in seen and one.mse <= best.upper)
     rung = next(rung for rung in rungs if rung.name == chosen)
     return _finished(rung, sample, folds, seen[chosen]), tuple(tried)
 
@@ -289,13 +292,23 @@ def _leave_out(rung: Rung, sample: Sample, folds: Folds, bar: float) -> _LeftOut
     if rung.flattered is not None:
         # what can't be taken at its best is not fitted anew in every fold: that takes longer than all simpler rungs
         best = _judged(rung.name, rung.flattered(whole, folds), sample, folds)
-        if best.mse + (best.mse_se if math.isfinite(best.mse_se) else 0.0) >= bar:
+        if best.upper >= min(bar, _error_of_mean(sample, folds)):
             raise UnfitError(f"no gain: {best.rmse:.4g} g/m2 even with its settings fitted on the plots left out")
     found = np.full((3, sample.n), np.nan)
     for kept, out in folds.split():
         form, ones = rung.fit(sample.among(kept), rung.needs(tuple(sample.values)) or ()), sample.among(out)
         found[:, out] = form.middle(ones.values), form.sd(ones.values), form.score(ones.values, ones.agb)
+    real = _judged(rung.name, found[0], sample, folds)
+    if rung.flattered is not None and real.upper >= _error_of_mean(sample, folds):
+        # a line must rise with height; a form that may do anything must at least say more than the mean
+        raise UnfitError(f"no better than the mean of the plots: {real.rmse:.4g} g/m2")
     return _LeftOut(middle=found[0], sd=found[1], score=found[2])
+
+
+def _error_of_mean(sample: Sample, folds: Folds) -> float:
+    """Mean squared error of the mean of the others."""
+    off = [sample.agb[out] - sample.agb[kept].mean() for kept, out in folds.split()]
+    return float(np.mean(np.concatenate(off) ** 2))
 
 
 def _judged(name: str, middle: Floats, sample: Sample, folds: Folds) -> Tried:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from marked_ground import CORNER, CRS, Ground
 from shapely.affinity import rotate
 from shapely.geometry import box
 
+from tests.unit.plots.marked_ground import CORNER, CRS, Ground
 from uav_workflow.domain.flight import Flight
 from uav_workflow.domain.ground import Plot
 from uav_workflow.plots.alignment import Alignment, AlignmentSettings, align

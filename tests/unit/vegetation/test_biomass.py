@@ -169,3 +169,27 @@ def test_heights_that_say_nothing_are_called_weak(canopy: Path, tmp_path: Path) 
     table = predictors(tmp_path / "p.parquet", height, agb)
     made = make_biomass(table, {"canopy_height": canopy}, tmp_path, settings=BiomassSettings())
     assert "biomass-weak" in [finding.code for finding in made.findings]
+
+
+def test_a_process_is_applied_flagged_and_kept_out_of_the_manifest(canopy: Path, tmp_path: Path) -> None:
+    """Biomass that rises and falls with height; its matrix stands in model.json alone."""
+    height = np.linspace(0.0, 0.4, 25)
+    table = predictors(tmp_path / "p.parquet", height, 300 + 200 * np.sin(15 * height))
+    made = make_biomass(
+        table, {"canopy_height": canopy}, tmp_path, settings=BiomassSettings(rungs=("gaussian_process",))
+    )
+    card = made.facts["model"]
+    assert isinstance(card, dict)
+    assert card["model"] == "gaussian_process"
+    assert "parameters" not in card
+    assert "inverse" in json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))["parameters"]
+    with Raster(canopy) as raster:
+        cells = raster.read()[0][:250, :300].reshape(25, 10, 30, 10).mean(axis=(1, 3))
+    with Raster(tmp_path / "biomass.tif") as raster:
+        agb, flags = raster.band("agb_dry")[:25, :30], raster.band("flags")[:25, :30]
+    seen = np.isfinite(agb) & np.isfinite(cells) & (cells >= 0) & (cells <= 0.4)
+    assert np.abs(agb - (300 + 200 * np.sin(15 * cells)))[seen].max() < 15
+    assert (np.asarray(flags[seen], int) & FLAGS["outside_training"] == 0).all()
+    beyond = np.isfinite(agb) & (cells < 0)
+    assert beyond.any()
+    assert (np.asarray(flags[beyond], int) & FLAGS["outside_training"] > 0).all()

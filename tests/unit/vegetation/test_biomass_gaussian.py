@@ -49,6 +49,17 @@ def test_where_a_line_does_as_well_it_is_not_fitted_in_folds() -> None:
     assert "no gain" in {one.name: one.reason for one in tried}["gaussian_process"]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_plots_that_say_nothing_have_no_model(seed: int) -> None:
+    """No line rises with height, and a process that says no more than the mean does not stand in for it."""
+    draw = np.random.default_rng(seed)
+    height = draw.uniform(0.02, 0.4, 24)
+    agb = 400 - 300 * height + 100 * draw.standard_normal(24)
+    sample = Sample(values={"height_mean": height, "fvc_green": draw.uniform(0.5, 0.6, 24)}, agb=agb)
+    with pytest.raises(UnfitError, match="no gain|no better"):
+        fit_ladder(sample, single_cases(24), ALONE)
+
+
 @pytest.mark.parametrize(("n", "reason"), [(8, "at least 9"), (60, "at most 59")])
 def test_too_few_plots_for_an_interval_or_enough_for_a_forest(n: int, reason: str) -> None:
     with pytest.raises(UnfitError, match=reason):
