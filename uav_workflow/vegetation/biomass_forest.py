@@ -57,6 +57,11 @@ class ForestForm:
         """None: a forest has no Student interval."""
         return None
 
+    @property
+    def scored_in(self) -> str:
+        """Nothing to say."""
+        return ""
+
     def far(self, values: Values) -> Bool:
         """Nowhere: leaves cover all of the space."""
         return np.zeros(np.broadcast_shapes(*(np.shape(values[name]) for name in self.predictors)), dtype=bool)

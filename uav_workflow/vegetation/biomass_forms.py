@@ -74,6 +74,10 @@ class Form(Protocol):
     def student(self, level: float) -> float | None:
         """Score of a Student prediction interval; None where there is none."""
 
+    @property
+    def scored_in(self) -> str:
+        """What scores are multiples of, for the card; empty where nobody need know."""
+
     def far(self, values: Values) -> Bool:
         """Return where, inside the ranges of the predictors, the training plots say next to nothing."""
 
@@ -194,6 +198,11 @@ class TermForm:
         from scipy.stats import t
 
         return float(t.ppf(0.5 + level / 2, self.n - len(self.coefficients))) * self.residual_sd
+
+    @property
+    def scored_in(self) -> str:
+        """Nothing to say."""
+        return ""
 
     def far(self, values: Values) -> Bool:
         """Nowhere: a line says as much between the plots as at them."""

@@ -79,6 +79,11 @@ class GaussianForm:
         """None: it has no Student interval."""
         return None
 
+    @property
+    def scored_in(self) -> str:
+        """Its own standard deviation is a unit, no interval."""
+        return ", in units of the process's own standard deviation, which alone is no interval"
+
     def far(self, values: Values) -> Bool:
         """Return where no training plot is alike."""
         return np.asarray(self._read(values)[2] < LEAST_LIKENESS)

@@ -327,7 +327,7 @@ def _finished(rung: Rung, sample: Sample, folds: Folds, seen: _LeftOut) -> Harve
     else:
         width = conformal_quantile(seen.score, LEVEL)
         what = "plots" if folds.scheme in ("leave_one_out", "random_folds") else f"groups ({folds.scheme})"
-        interval = f"jackknife conformal: scores of {what} left out"
+        interval = f"jackknife conformal: scores of {what} left out{form.scored_in}"
     return HarvestModel(
         name=rung.name,
         form=form,

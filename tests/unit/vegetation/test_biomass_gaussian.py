@@ -76,7 +76,7 @@ def test_intervals_are_calibrated_and_not_its_own() -> None:
         n += sample.n
     assert 0.84 <= held / n <= 0.97
     model, _ = fit_ladder(plots(25, 20), single_cases(25), ALONE)
-    assert model.interval.startswith("jackknife conformal")
+    assert model.interval.startswith("jackknife conformal: scores of plots left out, in units of the process's own")
     near, far = ({"height_mean": [height], "fvc_green": [0.6], "ndvi_mean": [0.56]} for height in (0.25, 1.5))
     width = [float((one.pi90_hi - one.pi90_lo)[0]) for one in (model.predict(near), model.predict(far))]
     assert width[1] > 1.5 * width[0]
