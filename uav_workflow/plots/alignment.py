@@ -74,10 +74,10 @@ def align(
     compared : (path, band), optional
         Map on which it is shown what the shift changes.
     """
+    facts: dict[str, Json] = {"mode": "off"}
     outlines = in_crs(flight.plots, crs)
-    facts: dict[str, Json]
     if settings.mode == "off" or settings.mark is None:
-        return Alignment(flight=flight, outlines=outlines, error_m=error_m, facts={"mode": "off"})
+        return Alignment(flight=flight, outlines=outlines, error_m=error_m, facts=facts)
     if mosaic is None:
         message = "plots are not brought onto the map: there is no mosaic to see marks on"
         said = (warning("plot-coregistration-refused", "reflectance", message),)

@@ -11,7 +11,7 @@ from uav_workflow.domain.ground import Plot
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import NotMade
 from uav_workflow.plots.about import about_plots
-from uav_workflow.plots.alignment import align
+from uav_workflow.plots.alignment import Alignment, align
 from uav_workflow.plots.cloud_metrics import CloudSource
 from uav_workflow.plots.cover_doubts import cover_doubts
 from uav_workflow.plots.extraction import zonal
@@ -61,6 +61,7 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
 
     A plot outside a map, or with less than ``minimum_valid`` of its area measured, keeps its row with an empty value
     and a reason. Observations travel along as ground rows, those without a drone counterpart too.
+    Where the settings ask for marked corners, ``coregistration.csv`` and pictures of the corners stand beside it.
 
     Raises
     ------
@@ -75,33 +76,14 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
     with Raster(next(iter(maps.rasters.values()))) as first:
         crs = first.grid.crs
     cover = maps.rasters.get("cover")
-    aligned = align(
-        flight,
-        maps.mosaic,
-        crs,
-        maps.error_m,
-        out,
-        settings=chosen.alignment,
-        compared=None if cover is None else (cover, "fvc_green"),
-    )
-    flight, outlines = aligned.flight, aligned.outlines
-    placed = placements(flight.plots, outlines, aligned.error_m)
-    about = about_plots(flight, outlines, placed, crs)
+    shown = None if cover is None else (cover, "fvc_green")
+    aligned = align(flight, maps.mosaic, crs, maps.error_m, out, settings=chosen.alignment, compared=shown)
+    flight = aligned.flight
+    placed = placements(flight.plots, aligned.outlines, aligned.error_m)
+    about = about_plots(flight, aligned.outlines, placed, crs)
     for plot_id, height in _heights(flight.plots, maps.terrain).items():
         about[plot_id]["z"] = height
-    mosaic = maps.rasters.get(REFLECTANCE)
-    reading = PlotReader(
-        flight.plots,
-        about,
-        shadow=_shadow(flight.plots, cover),
-        doubts={} if cover is None else cover_doubts(flight.plots, cover),
-        reflectance_sd={} if mosaic is None else reflectance_doubts(flight.plots, mosaic),
-        digests=maps.digests,
-        settings=chosen,
-    )
-    rows = [row for kind, path in maps.rasters.items() for row in reading.rows(kind, path)]
-    rows += [] if maps.cloud is None else list(reading.cloud_rows(maps.cloud))
-    rows += [] if maps.frames is None else list(reading.frame_rows(maps.frames, outlines))
+    rows = _drone_rows(aligned, about, maps, chosen)
     measured, findings = ground_rows(flight, about, placed)
     _copy_gaps(rows, measured)
     write_parquet(to_frame([*rows, *measured], crs), out / "plot_predictors.parquet")
@@ -124,6 +106,27 @@ def make_plot_predictors(flight: Flight, maps: Maps, out: Path, *, settings: Plo
             **chosen.to_json(),
         },
     )
+
+
+def _drone_rows(
+    aligned: Alignment, about: Mapping[str, Mapping[str, object]], maps: Maps, settings: PlotSettings
+) -> list[dict[str, object]]:
+    """Rows of the maps, the cloud and the photos."""
+    plots = aligned.flight.plots
+    cover, mosaic = maps.rasters.get("cover"), maps.rasters.get(REFLECTANCE)
+    reading = PlotReader(
+        plots,
+        about,
+        shadow=_shadow(plots, cover),
+        doubts={} if cover is None else cover_doubts(plots, cover),
+        reflectance_sd={} if mosaic is None else reflectance_doubts(plots, mosaic),
+        digests=maps.digests,
+        settings=settings,
+    )
+    rows = [row for kind, path in maps.rasters.items() for row in reading.rows(kind, path)]
+    rows += [] if maps.cloud is None else list(reading.cloud_rows(maps.cloud))
+    rows += [] if maps.frames is None else list(reading.frame_rows(maps.frames, aligned.outlines))
+    return rows
 
 
 def _levels(placed: Mapping[str, Placement]) -> dict[str, Json]:

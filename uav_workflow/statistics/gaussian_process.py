@@ -83,28 +83,16 @@ class GaussianProcess:
         ValueError
             The target does not vary.
         """
-        from scipy.optimize import minimize
-
         centre, spread = rows.mean(axis=0), rows.std(axis=0)
         spread = np.where(spread > 1e-12, spread, 1.0)
         scaled, off = (rows - centre) / spread, target - target.mean()
         if not off.std() > 0:
             raise ValueError("the target does not vary")
-        squares = _squares(scaled)
-        bounds = np.log([*[LENGTHS] * rows.shape[1], NOISE])
-        start = np.log([*[1.0] * rows.shape[1], 0.2])
         with _blas().limit(limits=1):
-            found = minimize(
-                lambda theta: _cost(theta, squares, off),
-                start,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                options={"maxiter": STEPS, "ftol": TOLERANCE},
-            )
-            lengths, noise = np.exp(found.x[:-1]), float(np.exp(found.x[-1]))
-            factor, _ = _correlation(squares, lengths)
-            inverse: Floats = np.asarray(np.linalg.inv(factor + noise * np.eye(len(off))), np.float64)
+            squares = _squares(scaled)
+            lengths, noise, cost = _most_likely(squares, off)
+            kernel, _ = _correlation(squares, lengths)
+            inverse: Floats = np.asarray(np.linalg.inv(kernel + noise * np.eye(len(off))), np.float64)
         weights = inverse @ off
         return cls(
             rows=scaled,
@@ -116,7 +104,7 @@ class GaussianProcess:
             mean=float(target.mean()),
             weights=weights,
             inverse=inverse,
-            likelihood=-float(found.fun) - 0.5 * len(off) * (1.0 + math.log(2.0 * math.pi)),
+            likelihood=-cost - 0.5 * len(off) * (1.0 + math.log(2.0 * math.pi)),
         )
 
     def predict(self, rows: Floats) -> tuple[Floats, Floats, Floats]:
@@ -197,6 +185,22 @@ def _correlation(squares: Floats, lengths: Floats) -> tuple[Floats, Floats]:
     fall = np.exp(-far)
     side = math.isqrt(far.size)
     return ((1.0 + far + far**2 / 3.0) * fall).reshape(side, side), (5.0 / 3.0) * (1.0 + far) * fall
+
+
+def _most_likely(squares: Floats, off: Floats) -> tuple[Floats, float, float]:
+    """Lengths, noise and cost where the cost is least."""
+    from scipy.optimize import minimize
+
+    count = len(squares)
+    found = minimize(
+        lambda theta: _cost(theta, squares, off),
+        np.log([*[1.0] * count, 0.2]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.log([*[LENGTHS] * count, NOISE]),
+        options={"maxiter": STEPS, "ftol": TOLERANCE},
+    )
+    return np.exp(found.x[:-1]), float(np.exp(found.x[-1])), float(found.fun)
 
 
 def _cost(theta: Floats, squares: Floats, off: Floats) -> tuple[float, Floats]:
