@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from uav_workflow.domain.flight import Flight
+from uav_workflow.domain.ground import Plot
 from uav_workflow.domain.product import Json
 from uav_workflow.findings import Finding, info, warning
 from uav_workflow.plots.coregistration import TABLE_FILE, Coregistration, Mode, coregister
@@ -91,7 +92,7 @@ def align(
     facts = {"mode": settings.mode, "applied": applied, **found.to_json()}
     if not found.refusal:
         facts["changes"] = _changes(flight, replace(flight, plots=moved), crs, compared)
-    findings = tuple(_findings(found, settings.mode, error_m))
+    findings = tuple(_findings(found, settings.mode, _assumed(flight.plots, error_m)))
     if not applied or found.shift is None:
         return Alignment(flight=flight, outlines=outlines, error_m=error_m, facts=facts, findings=findings)
     shifted = replace(flight, plots=moved)
@@ -119,9 +120,17 @@ def _changes(before: Flight, after: Flight, crs: str, compared: tuple[Path, str]
     return changes
 
 
-def _findings(found: Coregistration, mode: Mode, error_m: float | None) -> Iterator[Finding]:
+def _assumed(plots: Sequence[Plot], error_m: float | None) -> str:
+    """What is not known and was taken for something."""
+    said = [] if error_m is not None else [f"{100 * UNKNOWN_MAP_M:.0f} cm for the map's own error, which is not known"]
+    unsure = sum(plot.sigma_h_m is None for plot in plots)
+    if unsure:
+        said.append(f"what is usual for their fix for {unsure} plots that state no position error")
+    return f" (taken: {'; '.join(said)})" if said else ""
+
+
+def _findings(found: Coregistration, mode: Mode, assumed: str) -> Iterator[Finding]:
     where = TABLE_FILE
-    assumed = f" (the map's own error is not known: {100 * UNKNOWN_MAP_M:.0f} cm taken)" if error_m is None else ""
     radii = [one.corner.radius_m for one in found.searches]
     sought = f"looked for within {100 * max(radii):.0f} cm{assumed}; " if radii else ""
     if found.shift is None or found.refusal:
@@ -138,7 +147,7 @@ def _findings(found: Coregistration, mode: Mode, error_m: float | None) -> Itera
     if found.left_out:
         text += f"; {len(found.left_out)} left out as they disagree"
     if mode == "apply":
-        yield info("plots-moved", where, f"{text}: the plots were moved there", "see coregistration_1.png")
+        yield info("plots-moved", where, f"{text}: the plots were moved there", f"{sought}see coregistration_1.png")
     else:
-        hint = "see coregistration_1.png; plots.coregistration=apply moves them"
+        hint = f"{sought}see coregistration_1.png; plots.coregistration=apply moves them"
         yield info("plot-coregistration", where, f"{text}: the plots were not moved", hint)

@@ -49,7 +49,7 @@ class Corner:
 
 
 def sigma_of(plot: Plot) -> float:
-    """Horizontal standard deviation of a plot's position, metres: stated, or usual for its fix; a fixed one's else."""
+    """Horizontal standard deviation of a plot, metres: stated, usual for its fix, or a fixed one's (and said)."""
     if plot.sigma_h_m is not None:
         return plot.sigma_h_m
     return FIX_SIGMA_M[kind_of_fix(plot.fix_type) or "fixed"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -302,7 +303,10 @@ def test_a_refusal_is_a_warning_with_its_reason(
     assert one.flight is flight
     (finding,) = one.findings
     assert (finding.level, finding.code) == ("warning", "plot-coregistration-refused")
-    assert "10 cm taken" in finding.hint
+    assert "looked for within 25 cm (taken: 10 cm for the map's own error, which is not known)" in finding.hint
+    unsure = flown([replace(plot, sigma_h_m=None) for plot in flight.plots])
+    (finding,) = aligned(write_raster, unsure, Ground(420, 320, PIXEL), "apply", tmp_path).findings
+    assert "what is usual for their fix for 4 plots that state no position error" in finding.hint
 
 
 def test_values_are_those_of_the_ground_the_plots_lie_on(
