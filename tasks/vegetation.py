@@ -74,7 +74,7 @@ class Cover(ProductTask):
     """Green vegetation cover and shadow."""
 
     kind = "cover"
-    version = 3
+    version = 4
     sections = ("cover",)
 
     @classmethod

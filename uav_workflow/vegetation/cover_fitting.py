@@ -12,8 +12,9 @@ from uav_workflow.vegetation.cover_index import MUCH_MIXED, Borrowed, FittedCut,
 from uav_workflow.vegetation.cover_methods import Cut, MethodName, Reading
 from uav_workflow.vegetation.cover_sample import CoverSample
 from uav_workflow.vegetation.end_members import (
+    INTERIOR,
+    AreaCurve,
     EndMembers,
-    LightCurve,
     from_class_means,
     from_interior,
     from_percentiles,
@@ -82,15 +83,14 @@ class IndexCover:
         if not lit.any():
             raise NotMade("cover: no lit pixel to fit on")
         ends = self._end_members(greenness.mixing(planes, white)[:, lit], green[:, lit], sample.part[lit])
-        share = ends.share(greenness.mixing(planes[:, 0, lit], white)) if ends else np.zeros(0, np.float32)
-        between = mixed_share(share)
-        curve = LightCurve.fit(share, brightness[0, lit]) if ends and greenness.weighted_by_light else None
+        place = ends.place(greenness.mixing(planes[:, 0, lit], white)) if ends else np.zeros(0, np.float32)
+        between = mixed_share(place)
         return FittedIndexCover(
             method=self.method,
             white=white,
             cut=replace(cut, sd=self._cut_sd(sample, index[0], lit)),
             ends=ends,
-            curve=curve,
+            curve=self._curve(ends, place, brightness[0, lit], sample.close_planes(self.bands)[..., lit], white),
             mixed=ends is not None and self._read_mixed(between),
             mixed_share=between,
             green_share=float(np.mean(green[0, lit])),
@@ -98,6 +98,22 @@ class IndexCover:
             borrowed=self.borrowed,
             agreement=agreement,
         )
+
+    def _curve(
+        self, ends: EndMembers | None, place: FloatArray, brightness: FloatArray, close: FloatArray, white: float
+    ) -> AreaCurve | None:
+        """How places between the end members become shares of area; None where they are taken for shares.
+
+        A flight tells of mixtures by its coarser self only where patches are larger than pixels, so that either class
+        has pixels amid its own.
+        """
+        greenness = self.method.greenness
+        if ends is not None and greenness.weighted_by_light:
+            return AreaCurve.by_brightness(place, brightness)
+        if ends is not None and greenness.self_similar and ends.origin == INTERIOR:
+            fine, coarse = (greenness.mixing(each, white) for each in (close, close.mean(axis=1)))
+            return AreaCurve.by_coarsening(ends.place(fine), ends.place(coarse))
+        return None
 
     def _read_mixed(self, between: float) -> bool:
         reading = self.reading if self.method.reading == Reading.AUTO else self.method.reading

@@ -11,7 +11,7 @@ from uav_workflow.domain.product import Json
 from uav_workflow.findings import Finding, info, warning
 from uav_workflow.vegetation.colour import lightness
 from uav_workflow.vegetation.cover_methods import Classified, Cut, MethodName, Reading
-from uav_workflow.vegetation.end_members import EndMembers, LightCurve
+from uav_workflow.vegetation.end_members import AreaCurve, EndMembers
 from uav_workflow.vegetation.greenness import FloatArray, is_green
 from uav_workflow.vegetation.threshold import HalfGaussians, Split
 
@@ -74,7 +74,7 @@ class FittedIndexCover:
     white: float
     cut: FittedCut
     ends: EndMembers | None
-    curve: LightCurve | None
+    curve: AreaCurve | None
     mixed: bool
     mixed_share: float
     green_share: float
@@ -172,9 +172,9 @@ class FittedIndexCover:
         # without an index (black pixels) there is no class to be dark for: shadow
         dark = ~(brightness >= np.where(green, self.cut.dark_green, self.cut.dark_other)) | ~np.isfinite(index)
         if self.mixed and self.ends is not None:
-            share = self.ends.share(greenness.mixing(planes, self.white))
-            sd = self.ends.sd(share)
-            share = share if self.curve is None else self.curve.area(share)
+            place = self.ends.place(greenness.mixing(planes, self.white))
+            sd = self.ends.sd(place.clip(0, 1))
+            share = place.clip(0, 1) if self.curve is None else self.curve.area(place)
         else:
             share = green.astype(np.float32)
             # moving the threshold by its sd either way turns these pixels: half of them is the sd of their mean

@@ -11,7 +11,7 @@ from uav_workflow.domain.product import Json
 from uav_workflow.errors import StoreError
 from uav_workflow.vegetation.cover_index import FittedCut, FittedIndexCover
 from uav_workflow.vegetation.cover_methods import choose_method
-from uav_workflow.vegetation.end_members import EndMembers, LightCurve
+from uav_workflow.vegetation.end_members import AreaCurve, EndMembers
 
 FIT_JSON = "cover_fit.json"
 
@@ -34,7 +34,7 @@ def write_fit(fit: FittedIndexCover, bands: frozenset[str], path: Path) -> None:
         "dark_green": fit.cut.dark_green,
         "dark_other": fit.cut.dark_other,
         "end_members": None if ends is None else {**ends.to_json(), "green": ends.green, "other": ends.other},
-        "light_curve": None if curve is None else curve.to_json(),
+        "area_curve": None if curve is None else curve.to_json(),
         "mixed": fit.mixed,
         "mixed_share": fit.mixed_share,
         "green_share": fit.green_share,
@@ -53,7 +53,7 @@ def read_fit(path: Path) -> FittedIndexCover:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        ends, curve = document["end_members"], document["light_curve"]
+        ends, curve = document["end_members"], document["area_curve"]
         return FittedIndexCover(
             method=choose_method(document["method"], frozenset(document["bands"])),
             white=float(document["white"]),
@@ -66,7 +66,7 @@ def read_fit(path: Path) -> FittedIndexCover:
                 sd=float(document["threshold_sd"]),
             ),
             ends=None if ends is None else EndMembers(**ends),
-            curve=None if curve is None else LightCurve(**{key: np.asarray(row) for key, row in curve.items()}),
+            curve=None if curve is None else AreaCurve(**{key: np.asarray(row) for key, row in curve.items()}),
             mixed=bool(document["mixed"]),
             mixed_share=float(document["mixed_share"]),
             green_share=float(document["green_share"]),

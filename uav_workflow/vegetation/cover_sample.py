@@ -29,12 +29,15 @@ class CoverSample:
     bands : tuple of str
     values : float32 (bands, 9, n)
         The pixel (first of the nine) and its neighbours `REACH` pixels away; no missing values.
+    close : float32 (bands, 9, n)
+        The pixel and its neighbours that touch it.
     part : int64 (n,)
         Part of the flight the pixel is from.
     """
 
     bands: tuple[str, ...]
     values: FloatArray
+    close: FloatArray
     part: NDArray[np.int64]
 
     @property
@@ -46,6 +49,10 @@ class CoverSample:
         """Values (bands, 9, n) of some bands, in order."""
         rows = [self.bands.index(band) for band in bands]
         return self.values[rows]
+
+    def close_planes(self, bands: tuple[str, ...]) -> FloatArray:
+        """Values (bands, 9, n) of some bands of pixels that touch, in order."""
+        return self.close[[self.bands.index(band) for band in bands]]
 
     def drawn_again(self, times: int, seed: int = 1) -> Iterator[NDArray[np.int64]]:
         """Pixels of parts of the flight drawn with replacement, so many times: neighbours stay together."""
@@ -66,31 +73,33 @@ def pooled_sample(source: Raster, bands: tuple[str, ...], wanted: int) -> CoverS
     """
     step = max(1, math.isqrt(source.grid.width * source.grid.height // max(wanted, 1)))
     draw = np.random.default_rng(0)
-    values, parts = [np.zeros((len(bands), 9, 0), np.float32)], [np.zeros(0, np.int64)]
+    none = np.zeros((len(bands), 9, 0), np.float32)
+    values, close, parts = [none], [none], [np.zeros(0, np.int64)]
     for block in source.grid.blocks():
         corner = draw.integers(0, step, size=2)
-        found, row, col = _with_neighbours(source.read(block, bands), (int(corner[0]), int(corner[1])), step)
-        whole = np.isfinite(found).all(axis=(0, 1))
-        values.append(found[:, :, whole])
+        planes = source.read(block, bands)
+        rows, cols = np.arange(corner[0], planes.shape[1], step), np.arange(corner[1], planes.shape[2], step)
+        row, col = (each.ravel() for each in np.meshgrid(rows, cols, indexing="ij"))
+        far, near = _with_neighbours(planes, row, col, REACH), _with_neighbours(planes, row, col, 1)
+        whole = np.isfinite(far).all(axis=(0, 1)) & np.isfinite(near).all(axis=(0, 1))
+        values.append(far[:, :, whole])
+        close.append(near[:, :, whole])
         parts.append(_part(source, block, row[whole], col[whole]))
     return CoverSample(
         bands=tuple(band.lower() for band in bands),
         values=np.concatenate(values, axis=2),
+        close=np.concatenate(close, axis=2),
         part=np.concatenate(parts),
     )
 
 
-def _with_neighbours(
-    planes: FloatArray, corner: tuple[int, int], step: int
-) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]]:
-    """Values (bands, 9, n) of a lattice's pixels and neighbours, and their rows and columns; edges repeat."""
-    rows, cols = np.arange(corner[0], planes.shape[1], step), np.arange(corner[1], planes.shape[2], step)
-    row, col = (each.ravel() for each in np.meshgrid(rows, cols, indexing="ij"))
-    shifts = [(0, 0), *((dr, dc) for dr in (-REACH, 0, REACH) for dc in (-REACH, 0, REACH) if (dr, dc) != (0, 0))]
+def _with_neighbours(planes: FloatArray, row: NDArray[np.int64], col: NDArray[np.int64], reach: int) -> FloatArray:
+    """Values (bands, 9, n) of pixels and of their neighbours ``reach`` pixels away; edges repeat."""
+    shifts = [(0, 0), *((dr, dc) for dr in (-reach, 0, reach) for dc in (-reach, 0, reach) if (dr, dc) != (0, 0))]
     taken = [
         planes[:, (row + dr).clip(0, planes.shape[1] - 1), (col + dc).clip(0, planes.shape[2] - 1)] for dr, dc in shifts
     ]
-    return np.stack(taken, axis=1), row, col
+    return np.stack(taken, axis=1)
 
 
 def _part(source: Raster, block: Block, row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.int64]:

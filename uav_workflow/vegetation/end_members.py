@@ -12,12 +12,20 @@ from uav_workflow.domain.product import Json
 FloatArray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+INTERIOR = "interior"
+"""Origin of end members that are means of pixels amid their own class."""
 LEAST_PURE = 100
 """Pixels amid their own class that a mean may rest on."""
 LEAST_OF_PART = 20
 """Pixels of a part of the flight that its mean may rest on."""
 STEPS = 20
 """Steps of the curve that turns shares of light into shares of area."""
+RANGE = (-0.3, 1.3)
+"""Places beyond the end members that a coarsened flight tells apart: noise and kinds of plants reach there."""
+ROUNDS = 2
+"""Coarse pixels are first labelled by their parts' light, then by what the first curve makes of it."""
+LEAST_OF_BIN = 30
+"""Coarse pixels that a node of the curve may rest on."""
 MIDDLE = (0.25, 0.75)
 """Shares between which a pixel counts as mixed."""
 
@@ -41,10 +49,14 @@ class EndMembers:
     other_sd: float
     origin: str
 
+    def place(self, index: FloatArray) -> FloatArray:
+        """Place between the two: 0 the pure rest, 1 pure green; noise reaches beyond."""
+        result: FloatArray = (index - np.float32(self.other)) / np.float32(self.green - self.other)
+        return result
+
     def share(self, index: FloatArray) -> FloatArray:
         """Share of green in pixels that mix the two, 0 - 1 (dimidiate pixel model)."""
-        result: FloatArray = ((index - np.float32(self.other)) / np.float32(self.green - self.other)).clip(0, 1)
-        return result
+        return self.place(index).clip(0, 1)
 
     def sd(self, share: FloatArray) -> FloatArray:
         """Standard uncertainty that the end members leave in a share F: the same for all pixels of a flight.
@@ -63,35 +75,66 @@ class EndMembers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LightCurve:
-    """Share of area of every share of light, where an index weighs the parts of a mixture by their brightness.
+class AreaCurve:
+    """Share of area (n,) at places (n,) between the end members, linear in between.
 
-    The green part of a pixel's light is W T (share of light times brightness); divided by the brightness of pure green
-    it is the green part of the pixel's area. Over the flight: F(W) = W mean(T | W) / mean(T | W = 1), which knows that
-    soil between plants is darker than open soil.
+    An index places a pixel between the end members by its light, and bright ground outweighs the dark plants on it.
     """
 
+    place: NDArray[np.float64]
     share: NDArray[np.float64]
-    brightness: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, share: FloatArray, brightness: FloatArray) -> LightCurve:
-        """Mean brightness in `STEPS` steps of the share of light, over that of pure green."""
-        bins = np.minimum((share * STEPS).astype(int), STEPS - 1)
-        count = np.bincount(bins, minlength=STEPS)
-        total = np.bincount(bins, brightness.astype(np.float64), minlength=STEPS)
-        known = np.flatnonzero(count > 0)
-        mean = np.interp(np.arange(STEPS), known, total[known] / count[known])
-        return cls(share=(np.arange(STEPS) + 0.5) / STEPS, brightness=mean / mean[-1])
+    def by_brightness(cls, place: FloatArray, brightness: FloatArray) -> AreaCurve:
+        """Shares of light times brightness, over the brightness of pure green.
+
+        The green part of a pixel's light is W T (share of light times brightness); divided by the brightness of pure
+        green it is the green part of the pixel's area. Over the flight: F(W) = W mean(T | W) / mean(T | W = 1), which
+        knows that soil between plants is darker than open soil.
+        """
+        middles = (np.arange(STEPS) + 0.5) / STEPS
+        mean = _binned(place.clip(0, 1), brightness, middles)
+        return cls(place=np.r_[0, middles, 1], share=np.r_[0, np.minimum(middles * mean / mean[-1], 1), 1])
+
+    @classmethod
+    def by_coarsening(cls, fine: FloatArray, coarse: FloatArray) -> AreaCurve:
+        """What the flight itself, seen three times as coarsely, says of mixtures.
+
+        Nine pixels whose light is added make a coarse pixel of known cover, the mean of theirs: that cover against the
+        coarse pixel's place is the curve, by which the nine are then read again. It holds as far as leaves are
+        patterned alike at both scales.
+
+        Parameters
+        ----------
+        fine : (9, n)
+            Places of pixels that touch.
+        coarse : (n,)
+            Places of the sums of their light.
+        """
+        nodes = np.linspace(*RANGE, STEPS + 5)
+        curve = cls(place=nodes, share=nodes.clip(0, 1))
+        for _ in range(ROUNDS):
+            seen = _binned(coarse, curve.area(fine).mean(axis=0), nodes)
+            curve = cls(place=nodes, share=np.maximum.accumulate(seen))
+        return curve
 
     def to_json(self) -> dict[str, Json]:
         """Plain dictionary for JSON."""
-        return {"share": self.share.tolist(), "brightness": self.brightness.tolist()}
+        return {"place": self.place.tolist(), "share": self.share.tolist()}
 
-    def area(self, share: FloatArray) -> FloatArray:
-        """Shares of area."""
-        result: FloatArray = (share * np.interp(share, self.share, self.brightness)).clip(0, 1).astype(np.float32)
-        return result
+    def area(self, place: FloatArray) -> FloatArray:
+        """Shares of area, 0 - 1."""
+        return np.interp(place, self.place, self.share).clip(0, 1).astype(np.float32)
+
+
+def _binned(place: FloatArray, values: FloatArray, nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of values at the nearest of evenly spaced nodes, filled in between and beyond."""
+    step = nodes[1] - nodes[0]
+    bins = np.rint((place - nodes[0]) / step).astype(int).clip(0, len(nodes) - 1)
+    count = np.bincount(bins, minlength=len(nodes))
+    total = np.bincount(bins, values.astype(np.float64), minlength=len(nodes))
+    known = np.flatnonzero(count >= min(LEAST_OF_BIN, count.max()))
+    return np.interp(np.arange(len(nodes)), known, total[known] / count[known])
 
 
 def interior(green: Mask) -> tuple[Mask, Mask]:
@@ -109,7 +152,7 @@ def from_interior(index: FloatArray, green: Mask, part: NDArray[np.int64]) -> En
     if min(np.count_nonzero(mask) for mask in amid) < LEAST_PURE:
         return None
     (a, a_sd), (b, b_sd) = (_mean_of(index[0][mask], part[mask]) for mask in amid)
-    return EndMembers(green=a, other=b, green_sd=a_sd, other_sd=b_sd, origin="interior")
+    return EndMembers(green=a, other=b, green_sd=a_sd, other_sd=b_sd, origin=INTERIOR)
 
 
 def from_class_means(index: FloatArray, green: Mask) -> EndMembers:

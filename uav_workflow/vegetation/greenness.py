@@ -21,6 +21,8 @@ class Greenness(Protocol):
     """True when green lies below the threshold."""
     weighted_by_light: bool
     """True when a mixture's index is that of its light, not of its area: each part counts with its brightness."""
+    self_similar: bool
+    """True when mixtures are read by what the flight says of itself at a coarser scale."""
 
     def index(self, planes: FloatArray, white: float) -> FloatArray:
         """Greenness of (bands, …) by which green is cut from the rest; NaN where not defined."""
@@ -38,6 +40,7 @@ class _Colour(ABC):
     bands: tuple[str, ...] = ("red", "green", "blue")
     green_below: bool = False
     weighted_by_light: bool = False
+    self_similar: bool = False
 
     @abstractmethod
     def index(self, planes: FloatArray, white: float) -> FloatArray:
@@ -70,6 +73,7 @@ class AStarOfPhotos(AStar):
     """
 
     green_below = True
+    self_similar = True
 
     def mixing(self, planes: FloatArray, white: float) -> FloatArray:
         """Minus excess green, 2g - r - b of chromaticities (Woebbecke et al. 1995): green lies below, as in a*."""
@@ -100,6 +104,7 @@ class Ndvi:
     bands: tuple[str, ...] = ("red", "nir")
     green_below: bool = False
     weighted_by_light: bool = True
+    self_similar: bool = False
 
     def index(self, planes: FloatArray, white: float) -> FloatArray:
         """NDVI; the white level cancels."""

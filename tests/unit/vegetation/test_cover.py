@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from scipy.ndimage import gaussian_filter
 
 from uav_workflow.errors import NotMade, RecipeError
 from uav_workflow.rasters.reader import Raster
-from uav_workflow.vegetation.cover import CoverSettings, make_cover
-from uav_workflow.vegetation.cover_index import Borrowed
+from uav_workflow.vegetation.cover import CoverSettings, fit_cover, make_cover
+from uav_workflow.vegetation.cover_index import Borrowed, FittedIndexCover
 from uav_workflow.vegetation.end_members import EndMembers
 
 SOIL = {"blue": 0.12, "green": 0.17, "red": 0.23, "nir": 0.30}
@@ -80,6 +81,28 @@ def test_mixtures_beat_a_threshold_where_pixels_are_larger_than_plants(
     assert facts["mixed_share"] > 0.1
     assert 0 <= np.nanmin(green) < np.nanmax(green) <= 1
     assert error["auto"] < 0.85 * error["pure"]
+
+
+@pytest.mark.parametrize("shade", [1.0, 0.6])
+def test_bright_soil_does_not_outweigh_dark_plants(
+    write_raster: Callable[..., Path], tmp_path: Path, shade: float
+) -> None:
+    """Ordinary photos: the light of a mixture is mostly the soil's, the more so where plants stand in half shade."""
+    truth = patches(0.5, (900, 1080), size=4.0)
+    bands = {band: np.where(truth, shade * LEAF[band], SOIL[band]) for band in ("red", "green", "blue")}
+    light = np.exp(0.1 * np.random.default_rng(3).standard_normal(truth.shape))
+    planes = {band: (plane * light).reshape(300, 3, 360, 3).mean(axis=(1, 3)) for band, plane in bands.items()}
+    source = write_raster("r.tif", planes)
+    with Raster(source) as raster:
+        fit = fit_cover(raster, tmp_path, settings=CoverSettings(reading="mixed")).first
+    assert isinstance(fit, FittedIndexCover)
+    cube = np.stack([planes[band] for band in fit.bands]).astype(np.float32)
+    bias = {
+        name: float(np.nanmean(each.classify(cube).green)) - 0.5
+        for name, each in (("light", replace(fit, curve=None)), ("area", fit))
+    }
+    assert bias["light"] < -0.03
+    assert abs(bias["area"]) < 0.5 * abs(bias["light"])
 
 
 def test_unknown_method(write_raster: Callable[..., Path], tmp_path: Path) -> None:
