@@ -13,7 +13,7 @@ from uav_workflow.domain.product import Json
 from uav_workflow.errors import NotMade, RecipeError
 from uav_workflow.findings import Finding
 from uav_workflow.vegetation.cover_sample import CoverSample
-from uav_workflow.vegetation.greenness import AStar, AStarOfPhotos, ExGR, Gli, Greenness, Ndvi
+from uav_workflow.vegetation.greenness import AStar, AStarOfPhotos, ExGR, Gli, GliOfPhotos, Greenness, Ndvi
 
 FloatArray = NDArray[np.float32]
 
@@ -171,6 +171,6 @@ def second_opinion(first: str, bands: frozenset[str]) -> MethodName | None:
 
 def _for_camera(method: MethodName, bands: frozenset[str]) -> MethodName:
     """Ordinary photos, which have no near infrared, hold their colours in JPEG."""
-    if isinstance(method.greenness, AStar) and "nir" not in bands:
-        return replace(method, greenness=AStarOfPhotos())
-    return method
+    if "nir" in bands or not isinstance(method.greenness, AStar | Gli):
+        return method
+    return replace(method, greenness=AStarOfPhotos() if isinstance(method.greenness, AStar) else GliOfPhotos())

@@ -89,6 +89,12 @@ class Gli(_Colour):
         return _ratio(2 * green - red - blue, 2 * green + red + blue)
 
 
+class GliOfPhotos(Gli):
+    """GLI of ordinary photos, whose mixtures are read as those of a* are."""
+
+    self_similar = True
+
+
 class ExGR(_Colour):
     """Excess green minus excess red, 3g - 2.4r - b of chromaticities (Meyer & Neto 2008); green above 0."""
 
