@@ -234,10 +234,21 @@ def _write(source: Raster, out: Path, fit: CoverFit) -> _Tally:
             said = [found.sd[inner]] if found.total_sd is None else [found.sd[inner], found.total_sd[inner]]
             if fit.second is not None:
                 green = fit.second.classify(source.read(block, tuple(names[band] for band in fit.second.bands))).green
+                if found.total_sd is not None and fit.second.mixed:
+                    said[-1] = _with_mixtures(said[-1], cover[0], green)
                 said.insert(0, np.where(np.isfinite(cover[0]), green, np.float32(np.nan)))
                 tally.add(fit.second.name, said[0])
             beside.write(block, np.stack(said))
     return tally
+
+
+def _with_mixtures(sd: FloatArray, whole: FloatArray, mixed: FloatArray) -> FloatArray:
+    """Uncertainty of total cover that names mixtures whole: beside ``sd``, how far green does so from its mixtures.
+
+    Nothing measures mixtures of dead plants and soil; those of green and the rest are as common among the same pixels.
+    """
+    apart = np.abs(whole - mixed) / np.float32(np.sqrt(2))
+    return np.asarray(np.where(np.isfinite(apart), np.hypot(sd, apart), sd), np.float32)
 
 
 def _findings(fit: CoverFit, tally: _Tally, shadow_share: float) -> Sequence[Finding]:
