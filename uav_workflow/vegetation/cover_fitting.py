@@ -90,7 +90,7 @@ class IndexCover:
             white=white,
             cut=replace(cut, sd=self._cut_sd(sample, index[0], lit)),
             ends=ends,
-            curve=self._curve(ends, place, brightness[0, lit], sample.close_planes(self.bands)[..., lit], white),
+            curve=self._curve(ends, place, brightness[0, lit], sample.close_planes(self.bands), white),
             mixed=ends is not None and self._read_mixed(between),
             mixed_share=between,
             green_share=float(np.mean(green[0, lit])),
@@ -105,14 +105,15 @@ class IndexCover:
         """How places between the end members become shares of area; None where they are taken for shares.
 
         A flight tells of mixtures by its coarser self only where patches are larger than pixels, so that either class
-        has pixels amid its own.
+        has pixels amid its own. Shadow belongs to it (``close`` is of the whole sample): beside it is half shade.
         """
         greenness = self.method.greenness
         if ends is not None and greenness.weighted_by_light:
             return AreaCurve.by_brightness(place, brightness)
         if ends is not None and greenness.self_similar and ends.origin == INTERIOR:
             fine, coarse = (greenness.mixing(each, white) for each in (close, close.mean(axis=1)))
-            return AreaCurve.by_coarsening(ends.place(fine), ends.place(coarse))
+            known = np.isfinite(fine).all(axis=0)
+            return AreaCurve.by_coarsening(ends.place(fine[:, known]), ends.place(coarse[known]))
         return None
 
     def _read_mixed(self, between: float) -> bool:
