@@ -34,7 +34,7 @@ def bridge_files(made: Bridge, out: Path) -> list[FileEntry]:
     return [
         _reflectance(made, out),
         FileEntry(
-            key="bridge",
+            key=table.stem,
             path=table,
             title=f"{made.scene.name} regressed on the drone's bands; nothing is corrected by it",
             media_type=CSV,
@@ -53,7 +53,7 @@ def _reflectance(made: Bridge, out: Path) -> FileEntry:
             target.write(block, np.stack([plane[block.slices] for plane in planes.values()]))
     bands = [{"name": name, **_spectral(made, name), **float_band(plane, "1")} for name, plane in planes.items()]
     return FileEntry(
-        key="reflectance",
+        key=path.stem,
         path=path,
         title=f"The drone's bands on cells of {made.scene.name}: not the satellite's own reflectance",
         media_type=COG,

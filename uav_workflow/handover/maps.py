@@ -99,7 +99,7 @@ def _write(made: CellMap, place: SatelliteGrid, out: Path) -> FileEntry:
         for block in grid.blocks():
             target.write(block, np.stack([plane[block.slices] for plane in made.planes.values()]))
     return FileEntry(
-        key=variable.name,
+        key=path.stem,
         path=path,
         title=f"{variable.title}, {grid.pixel_m:g} m cells",
         media_type=COG,
@@ -116,7 +116,7 @@ def _write_flags(made: CellMap, place: SatelliteGrid, out: Path) -> FileEntry:
         for block in grid.blocks():
             target.write(block, flags[block.slices])
     return FileEntry(
-        key=f"{variable.name}_flags",
+        key=path.stem,
         path=path,
         title=f"{variable.title}: what to know before a cell is used",
         media_type=COG,

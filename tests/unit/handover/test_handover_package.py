@@ -168,7 +168,7 @@ def test_flags_say_what_to_know_of_a_cell(made: tuple[Path, Made]) -> None:
     assert ((flags[seen] & 1 > 0) == (coverage[seen] < 0.75)).all()
     assert ((flags[seen] & 2 > 0) == (coverage[seen] < 0.9)).all()
     item = json.loads((out / "20240715-abc123-10m.json").read_text())
-    fields = item["assets"]["fvc_green_flags"]["classification:bitfields"]
+    fields = item["assets"]["fvc_green_flags_10m"]["classification:bitfields"]
     assert [(field["name"], field["offset"]) for field in fields][:2] == [
         ("not_for_training", 0),
         ("not_for_validation", 1),
@@ -235,7 +235,7 @@ def test_the_check_against_the_schemas_can_fail(order: dict[str, Any], shared_re
     schema = json.loads((shared_reference / "stac_schemas/file/schema.json").read_text())
     checker = validator({schema["$id"].rstrip("#"): schema})
     item = json.loads((order["out"] / "20240715-abc123-10m.json").read_text())
-    item["assets"]["fvc_green"]["file:size"] = "many"
+    item["assets"]["fvc_green_10m"]["file:size"] = "many"
     with pytest.raises(pystac.STACValidationError):
         checker.validate_extension(item, pystac.STACObjectType.ITEM, "1.1.0", schema["$id"].rstrip("#"))
 
@@ -268,7 +268,7 @@ def test_items_say_what_readers_need(order: dict[str, Any]) -> None:
     assert properties["datetime"] == "2024-07-15T04:30:00Z"
     assert "start_datetime" not in properties
     assert "0123456789ab" in properties["processing:lineage"]
-    value = item["assets"]["agb_dry"]["bands"][0]
+    value = item["assets"]["agb_dry_10m"]["bands"][0]
     assert (value["name"], value["data_type"], value["nodata"], value["unit"]) == ("value", "float32", "nan", "g/m2")
     west, south, east, north = item["bbox"]
     to_utm = Transformer.from_crs("EPSG:4326", "EPSG:32647", always_xy=True)
@@ -307,8 +307,8 @@ def test_what_there_is_is_handed_over(order: dict[str, Any], absent: tuple[str, 
     catalog = pystac.Catalog.from_file(str(order["out"] / "catalog.json"))
     keys = {key for item in catalog.get_items(recursive=True) for key in item.assets}
     names = {
-        "cover": {"fvc_green", "fvc_green_flags"},
-        "biomass": {"agb_dry", "agb_dry_flags"},
+        "cover": {f"fvc_green_{cells}" for cells in CELLS},
+        "biomass": {f"agb_dry_{cells}" for cells in CELLS},
         "plots": {"plots", "plots_csv"},
     }
     there = set[str]().union(*(names[kind] for kind in names if kind not in absent), {"lineage"})

@@ -121,7 +121,7 @@ def test_the_package_carries_it(tmp_path: Path, drone: DroneBands, order: dict[s
     make_handover(**(order | {"bridges": [bridge(drone, scene(tmp_path, drone))]}))
     assert cog_validate(order["out"] / "reflectance_s2.tif", strict=True) == (True, [], [])
     item = json.loads((order["out"] / "20240715-abc123-bridge-s2.json").read_text())
-    red = item["assets"]["reflectance"]["bands"][0]
+    red = item["assets"]["reflectance_s2"]["bands"][0]
     assert (red["name"], red["eo:common_name"], red["eo:center_wavelength"]) == ("red", "red", 0.668)
     assert any("/eo/v2" in uri for uri in item["stac_extensions"])
     assert item["properties"]["uav:scene_date"] == "2024-07-17"
