@@ -79,7 +79,7 @@ class Handover(ProductTask):
     """Cover and biomass on satellite grids, samples, plots, and a catalog that describes them."""
 
     kind = "handover"
-    version = 4
+    version = 5
     sections = ("handover",)
     roles = ("flight", "campaign")
 

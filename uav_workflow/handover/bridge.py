@@ -17,6 +17,8 @@ from uav_workflow.findings import Finding, info, warning
 from uav_workflow.handover.aggregation import Cells, aggregate
 from uav_workflow.handover.cells import VALIDATION_COVERAGE, Float64
 from uav_workflow.handover.grids import template_grid
+from uav_workflow.handover.lattice import lattice_findings
+from uav_workflow.handover.shift import ShiftTest, shift_findings, shift_test
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.statistics.agreement import bias, pearson_r, rmse
 from uav_workflow.statistics.regression import ordinary
@@ -109,12 +111,13 @@ class BandPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bridge:
-    """A flight beside a scene, on the scene's cells."""
+    """A flight beside a scene, on the scene's cells, and whether these lie where the scene says."""
 
     scene: Scene
     grid: Grid
     drone: Mapping[str, Cells]
     pairs: tuple[BandPair, ...]
+    shift: ShiftTest
     findings: tuple[Finding, ...]
 
 
@@ -144,7 +147,10 @@ def bridge(drone: DroneBands, scene: Scene, fwhm_cells: float | None = None) -> 
         _compared(_described(drone, scene, ours, theirs, spread), cells[ours], seen[theirs])
         for ours, theirs in chosen.items()
     )
-    return Bridge(scene=scene, grid=grid, drone=cells, pairs=rows, findings=tuple(_findings(drone, scene, rows, seen)))
+    shift = shift_test(drone.path, chosen, seen, grid)
+    where = f"scene {scene.name}"
+    found = [*_findings(drone, scene, rows, seen), *shift_findings(where, shift, grid), *lattice_findings(where, grid)]
+    return Bridge(scene=scene, grid=grid, drone=cells, pairs=rows, shift=shift, findings=tuple(found))
 
 
 def write_bridge(bridges: Sequence[Bridge], path: Path) -> None:

@@ -13,6 +13,7 @@ from uav_workflow.domain.product import Json
 from uav_workflow.findings import Finding, info
 from uav_workflow.handover.cells import BANDS, FLAGS, NO_CELL, TRAINING_COVERAGE, CellMap, Float64, cell_maps
 from uav_workflow.handover.grids import Bounds, SatelliteGrid, satellite_grids
+from uav_workflow.handover.lattice import lattice_findings
 from uav_workflow.handover.stac import COG, FileEntry
 from uav_workflow.handover.variables import Variable
 from uav_workflow.rasters.reader import Raster
@@ -157,6 +158,7 @@ def float_band(plane: Float64, unit: str) -> dict[str, Json]:
 
 
 def _findings(place: SatelliteGrid, maps: Sequence[CellMap]) -> Iterator[Finding]:
+    yield from lattice_findings(place.name, place.grid)
     for made in maps:
         if made.facts["cells_for_training"] == 0:
             yield info(

@@ -87,6 +87,8 @@ def make_handover(
         items.append(_table_item(visit, "plots", "plots", list(_plot_files(plots, out))))
     items[0] = replace(items[0], files=[*items[0].files, write_lineage(lineage, out)])
     write_catalog(out, _subject(visit, lineage, campaign), items)
+    if bridges:
+        facts["half_cell_test"] = {made_bridge.scene.name: made_bridge.shift.to_json() for made_bridge in bridges}
     facts["start_utc"], facts["end_utc"] = visit.span.start.isoformat(), visit.span.end.isoformat()
     return Made(findings=tuple(findings), facts=facts)
 
@@ -126,7 +128,11 @@ def _bridge_item(visit: Visit, made: Bridge, out: Path) -> ItemEntry:
         geometry=footprint.geometry,
         files=bridge_files(made, out),
         grid=made.grid,
-        properties={**_properties(visit), "uav:scene_date": made.scene.day.isoformat()},
+        properties={
+            **_properties(visit),
+            "uav:scene_date": made.scene.day.isoformat(),
+            "uav:half_cell_test": made.shift.to_json(),
+        },
     )
 
 
