@@ -11,6 +11,7 @@ from uav_workflow.domain.product import Json
 from uav_workflow.handover.bridge import BandPair, Bridge, write_bridge
 from uav_workflow.handover.maps import float_band
 from uav_workflow.handover.stac import COG, CSV, FileEntry
+from uav_workflow.handover.tables import csv_fields
 from uav_workflow.rasters.writer import cog
 
 _COMMON_NAMES = {
@@ -25,12 +26,40 @@ _COMMON_NAMES = {
 }
 """STAC's common names by the drone's band, in lower case."""
 
+_TYPES = {"str": "string", "int": "int64", "float": "double"}
+"""Arrow's names of Python's types."""
+_MEANINGS = {
+    "scene": "scene, as the recipe names it",
+    "scene_date": "its date",
+    "days": "scene minus flight, days",
+    "drone_band": "band of the flight",
+    "drone_centre_nm": "its nominal centre, nm",
+    "drone_fwhm_nm": "its nominal full width at half maximum, nm",
+    "scene_band": "band of the scene",
+    "scene_centre_nm": "its nominal centre, nm",
+    "scene_fwhm_nm": "its nominal full width at half maximum, nm",
+    "drone_quantity": "reflectance, or relative: then slope and bias hold an unknown scale",
+    "n": "cells compared",
+    "slope": "of scene = intercept + slope x drone, ordinary least squares",
+    "slope_se": "standard error of the slope",
+    "intercept": "of the same line",
+    "intercept_se": "standard error of the intercept",
+    "r": "Pearson's correlation",
+    "bias": "mean of drone - scene",
+    "bias_low": "lower end of its 95 % interval, cells taken as independent",
+    "bias_high": "upper end of the same",
+    "rmse": "root mean square of drone - scene",
+    "least_coverage": "share of a cell the flight covers at least",
+    "psf_fwhm_cells": "full width at half maximum of the point spread in cells; empty when weighted by area",
+}
+"""Columns of the table."""
+
 
 def bridge_files(made: Bridge, out: Path) -> list[FileEntry]:
     """Write ``reflectance_<scene>.tif`` (the drone's bands, then coverage_fraction) and ``bridge_<scene>.csv``."""
     table = out / f"bridge_{made.scene.name}.csv"
     write_bridge([made], table)
-    columns: list[Json] = [{"name": column.name} for column in fields(BandPair)]
+    types = {column.name: _TYPES[str(column.type)] for column in fields(BandPair)}
     return [
         _reflectance(made, out),
         FileEntry(
@@ -39,7 +68,7 @@ def bridge_files(made: Bridge, out: Path) -> list[FileEntry]:
             title=f"{made.scene.name} regressed on the drone's bands; nothing is corrected by it",
             media_type=CSV,
             roles=("metadata",),
-            fields={"table:columns": columns},
+            fields=csv_fields(table, _MEANINGS, types),
         ),
     ]
 

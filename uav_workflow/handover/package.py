@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +14,16 @@ from uav_workflow.errors import NotMade
 from uav_workflow.handover.bridge import Bridge
 from uav_workflow.handover.bridge_files import bridge_files
 from uav_workflow.handover.footprint import box_footprint, table_footprint
+from uav_workflow.handover.grids import SatelliteGrid
 from uav_workflow.handover.land_cover import LandCoverMap
 from uav_workflow.handover.lineage import lineage_sentence, write_lineage
 from uav_workflow.handover.maps import GridMaps, GridSettings, extent, make_grid_maps
 from uav_workflow.handover.samples import COLUMNS, grid_code, write_samples
-from uav_workflow.handover.stac import CSV, PARQUET, FileEntry, ItemEntry, Subject, write_catalog
+from uav_workflow.handover.stac import FileEntry, ItemEntry, Subject, write_catalog
+from uav_workflow.handover.tables import table_files
 from uav_workflow.handover.variables import FlightMaps, variables_of
 from uav_workflow.handover.when import Visit
+from uav_workflow.plots.columns import COLUMNS as PLOT_COLUMNS
 
 
 def make_handover(
@@ -84,7 +87,7 @@ def make_handover(
         items.append(_table_item(visit, "samples", "sample table", _sample_files(out, maps.land_cover)))
     items += [_bridge_item(visit, made_bridge, out) for made_bridge in bridges]
     if plots is not None:
-        items.append(_table_item(visit, "plots", "plots", list(_plot_files(plots, out))))
+        items.append(_table_item(visit, "plots", "plots", _plot_files(plots, out)))
     items[0] = replace(items[0], files=[*items[0].files, write_lineage(lineage, out)])
     write_catalog(out, _subject(visit, lineage, campaign), items)
     if bridges:
@@ -107,7 +110,6 @@ def _subject(visit: Visit, lineage: Mapping[str, Json], campaign: Campaign | Non
 def _map_item(visit: Visit, made: GridMaps) -> ItemEntry:
     place = made.place
     footprint = box_footprint(place.grid.bounds, place.grid.crs)
-    code = grid_code(place)
     return ItemEntry(
         item_id=f"{visit.flight_id}-{place.name}",
         title=f"{visit.site}: maps on {place.grid.pixel_m:g} m cells ({place.family} grid)",
@@ -115,8 +117,22 @@ def _map_item(visit: Visit, made: GridMaps) -> ItemEntry:
         geometry=footprint.geometry,
         files=made.files,
         grid=place.grid,
-        properties={**_properties(visit), **({"grid:code": code} if code else {})},
+        properties={**_properties(visit), **_tile(place)},
     )
+
+
+def _tile(place: SatelliteGrid) -> dict[str, Json]:
+    """Sentinel-2's tile in the words of the grid and MGRS extensions; nothing for other satellites' grids."""
+    code = grid_code(place)
+    if code is None:
+        return {}
+    square = code.removeprefix("MGRS-")
+    return {
+        "grid:code": code,
+        "mgrs:utm_zone": int(square[:2]),
+        "mgrs:latitude_band": square[2],
+        "mgrs:grid_square": square[3:],
+    }
 
 
 def _bridge_item(visit: Visit, made: Bridge, out: Path) -> ItemEntry:
@@ -156,25 +172,12 @@ def _sample_files(out: Path, land_cover: LandCoverMap | None) -> list[FileEntry]
     meanings = {**COLUMNS, "geometry": "the cell"}
     if land_cover is not None:
         meanings["land_cover"] += f"; here {land_cover.name}"
-    columns: list[Json] = [{"name": name, "description": meaning} for name, meaning in meanings.items()]
-    entries = (("samples", "samples.parquet", PARQUET), ("samples_csv", "samples.csv", CSV))
-    return [
-        FileEntry(
-            key=key,
-            path=out / name,
-            title="Samples: one row a variable and cell",
-            media_type=media_type,
-            roles=("data",),
-            fields={"table:columns": columns},
-        )
-        for key, name, media_type in entries
-    ]
+    return table_files(out / "samples.parquet", meanings, title="Samples: one row a variable and cell")
 
 
-def _plot_files(plots: Path, out: Path) -> Iterator[FileEntry]:
-    for key, path, media_type in (("plots", plots, PARQUET), ("plots_csv", plots.with_suffix(".csv"), CSV)):
+def _plot_files(plots: Path, out: Path) -> list[FileEntry]:
+    for path in (plots, plots.with_suffix(".csv")):
         if path.is_file():
-            target = out / path.name
-            shutil.copyfile(path, target)
-            title = "Plots: drone and ground values"
-            yield FileEntry(key=key, path=target, title=title, media_type=media_type, roles=("data",))
+            shutil.copyfile(path, out / path.name)
+    meanings = {name: column.meaning for name, column in PLOT_COLUMNS.items()} | {"geometry": "the plot"}
+    return table_files(out / plots.name, meanings, title="Plots: drone and ground values")

@@ -30,12 +30,14 @@ RASTER_SCHEMA = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 GRID_SCHEMA = "https://stac-extensions.github.io/grid/v1.1.0/schema.json"
 EO_SCHEMA = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
 CLASSIFICATION_SCHEMA = "https://stac-extensions.github.io/classification/v1.1.0/schema.json"
+MGRS_SCHEMA = "https://stac-extensions.github.io/mgrs/v1.0.0/schema.json"
 TABLE_SCHEMA = "https://stac-extensions.github.io/table/v1.2.0/schema.json"
 SCIENTIFIC_SCHEMA = "https://stac-extensions.github.io/scientific/v1.0.0/schema.json"
 _SCHEMA_OF = {
     "classification:": CLASSIFICATION_SCHEMA,
     "eo:": EO_SCHEMA,
     "grid:": GRID_SCHEMA,
+    "mgrs:": MGRS_SCHEMA,
     "table:": TABLE_SCHEMA,
 }
 """Extension by the prefix of its fields."""
@@ -177,6 +179,7 @@ def _item(entry: ItemEntry, subject: Subject) -> pystac.Item:
         end_datetime=None if span.moment else span.end,
         properties={"title": entry.title, **entry.properties},
     )
+    item.common_metadata.created = subject.created
     if entry.grid is not None:
         _describe_grid(item, entry.grid)
     for file in entry.files:

@@ -226,7 +226,8 @@ def test_extension_schemas_hold_without_a_network(
         for uri in document.get("stac_extensions", ()):
             checker.validate_extension(document, kind_of(document), "1.1.0", uri)
             used.add(uri.split("/")[3])
-    assert used == {"projection", "raster", "file", "processing", "grid", "classification", "table", "scientific"}
+    known_ones = {"projection", "raster", "file", "processing", "grid", "mgrs", "classification", "table", "scientific"}
+    assert used == known_ones
 
 
 @pytest.mark.shared
@@ -263,6 +264,7 @@ def test_items_say_what_readers_need(order: dict[str, Any]) -> None:
     properties = item["properties"]
     assert properties["proj:code"] == "EPSG:32647"
     assert properties["grid:code"] == "MGRS-47SPC"
+    assert [properties[f"mgrs:{part}"] for part in ("utm_zone", "latitude_band", "grid_square")] == [47, "S", "PC"]
     assert properties["proj:shape"] == [6, 8]
     assert properties["proj:transform"] == [10, 0, 600000, 0, -10, 4200060]
     assert properties["datetime"] == "2024-07-15T04:30:00Z"
@@ -275,6 +277,28 @@ def test_items_say_what_readers_need(order: dict[str, Any]) -> None:
     assert to_utm.transform(west, south) == pytest.approx((600000, 4200000), abs=2)
     assert to_utm.transform(east, north) == pytest.approx((600080, 4200060), abs=2)
     assert json.loads((order["out"] / "lineage.json").read_text())["cover"]["parameters"] == {"a": None}
+
+
+@pytest.mark.parametrize(("table", "rows"), [("samples", None), ("plots", 4)])
+def test_tables_are_described_as_they_are(made: tuple[Path, Made], table: str, rows: int | None) -> None:
+    import geopandas as gpd
+    import pandas as pd
+
+    out, _ = made
+    assets = json.loads((out / f"20240715-abc123-{table}.json").read_text())["assets"]
+    frames = {table: gpd.read_parquet(out / f"{table}.parquet"), f"{table}_csv": pd.read_csv(out / f"{table}.csv")}
+    types = {"float64": "double", "int64": "int64", "Int64": "int64", "string": "string", "str": "string"}
+    for key, frame in frames.items():
+        said = assets[key]
+        assert [column["name"] for column in said["table:columns"]] == list(frame.columns)
+        assert said["table:row_count"] == len(frame) == (rows or len(frame))
+        assert said.get("table:primary_geometry") == ("geometry" if "geometry" in frame.columns else None)
+        for column in said["table:columns"]:
+            if key == table:
+                dtype = str(frame[column["name"]].dtype)
+                assert column["type"] == ("binary" if dtype == "geometry" else types[dtype])
+            assert column["type"] != "binary" or key == table
+            assert column["description"] or table == "plots"
 
 
 def test_an_unknown_time_zone_gives_every_moment_the_date_can_mean(order: dict[str, Any]) -> None:

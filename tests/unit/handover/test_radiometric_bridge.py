@@ -125,6 +125,11 @@ def test_the_package_carries_it(tmp_path: Path, drone: DroneBands, order: dict[s
     assert (red["name"], red["eo:common_name"], red["eo:center_wavelength"]) == ("red", "red", 0.668)
     assert any("/eo/v2" in uri for uri in item["stac_extensions"])
     assert item["properties"]["uav:scene_date"] == "2024-07-17"
+    assert item["properties"]["uav:half_cell_test"]["told"] is False  # twenty cells
+    table = item["assets"]["bridge_s2"]
+    assert table["table:row_count"] == 2
+    assert {"name": "days", "description": "scene minus flight, days", "type": "int64"} in table["table:columns"]
+    assert all(column["description"] and column["type"] for column in table["table:columns"])
     assert pd.read_csv(order["out"] / "bridge_s2.csv")["slope"].iloc[0] == pytest.approx(1.2, abs=1e-4)
 
 
