@@ -120,7 +120,7 @@ class Handover(ProductTask):
 
         recipe = self.scope.recipe.handover
         templates = {template.name: template.raster for template in recipe.templates}
-        return GridSettings(cells_m=recipe.grids_m, templates=templates, psf_fwhm=recipe.psf_fwhm)
+        return GridSettings(cells_m=recipe.grids_m, named=recipe.grids, templates=templates, psf_fwhm=recipe.psf_fwhm)
 
     def _land_cover(self) -> LandCoverMap | None:
         from uav_workflow.handover.land_cover import LandCoverMap

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from uav_workflow.domain.grid import Grid
 from uav_workflow.errors import RasterError, UsageError
-from uav_workflow.handover.mgrs import Zone
+from uav_workflow.handover.mgrs import Zone, sentinel_tiles
+from uav_workflow.handover.modis import SINUSOIDAL, modis_grid, modis_tiles
 from uav_workflow.rasters.reader import Raster
 
 LANDSAT_M = 30.0
@@ -27,20 +28,28 @@ class SatelliteGrid:
         In file names and item ids: ``10m``, ``30m-48n``, or a template's own.
     family : str
         Whose pixels these are, for people.
-    sentinel : bool
-        Whether they are those of Sentinel-2's tiles.
+    code : str or None
+        Tile that holds all the cells, as STAC's grid extension writes it: ``MGRS-47SPC`` (Sentinel-2), ``MSIN-2505``
+        (MODIS); None for other satellites' grids, and where no tile does.
+    modis : bool
+        Whether the cells are MODIS', numbered by tile, row and column.
     """
 
     name: str
     family: str
     grid: Grid
-    sentinel: bool = False
+    code: str | None = None
+    modis: bool = False
 
 
 def satellite_grids(
-    bounds: Bounds, crs: str, cells_m: Sequence[float], templates: Mapping[str, Path]
+    bounds: Bounds,
+    crs: str,
+    cells_m: Sequence[float],
+    templates: Mapping[str, Path],
+    named: Sequence[str] = (),
 ) -> list[SatelliteGrid]:
-    """Grids a flight is handed over on: in its own UTM zone, in a neighbour it reaches into, and on templates.
+    """Grids a flight is handed over on: in its own UTM zone, in a neighbour it reaches into, MODIS' and templates.
 
     A flight across the edge of a zone gets cells in both, as the satellites' own tiles overlap there.
 
@@ -52,6 +61,8 @@ def satellite_grids(
         Sides of Landsat's (30) and Sentinel-2's (any other) cells.
     templates : mapping
         Name to a raster whose pixels are the cells.
+    named : sequence of str
+        Grids of `modis.CELLS_A_TILE`.
 
     Raises
     ------
@@ -60,21 +71,36 @@ def satellite_grids(
     UsageError
         The cell is no positive number, or two grids share a name.
     """
-    found = []
+    found: list[SatelliteGrid] = []
     sides = list(dict.fromkeys(map(float, cells_m)))
     for zone in _zones(bounds, crs) if sides else ():
         there = _in_crs(bounds, crs, zone.crs)
         for side in sides:
-            family = "Landsat" if side == LANDSAT_M else "Sentinel-2"
             name = label(side) if zone.crs == crs else f"{label(side)}-{zone.label}"
             grid = satellite_grid(there, side, zone.crs)
-            found.append(SatelliteGrid(name=name, family=family, grid=grid, sentinel=side != LANDSAT_M))
+            if side == LANDSAT_M:
+                found.append(SatelliteGrid(name=name, family="Landsat", grid=grid))
+            else:
+                found.append(SatelliteGrid(name=name, family="Sentinel-2", grid=grid, code=_mgrs(grid)))
+    found += [_modis(name, _in_crs(bounds, crs, SINUSOIDAL)) for name in dict.fromkeys(named)]
     for name, path in templates.items():
         found.append(SatelliteGrid(name=name, family=name, grid=template_grid(bounds, crs, path)))
     names = [grid.name for grid in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"handover: two grids are named {', '.join(twice)}; give the template another name")
     return found
+
+
+def _mgrs(grid: Grid) -> str | None:
+    tiles = sentinel_tiles(grid.bounds, grid.crs)
+    return f"MGRS-{tiles[0]}" if tiles else None
+
+
+def _modis(name: str, bounds: Bounds) -> SatelliteGrid:
+    grid = modis_grid(name, bounds)
+    tiles = modis_tiles(name, grid)
+    code = f"MSIN-{tiles[0][1:3]}{tiles[0][4:]}" if len(tiles) == 1 else None
+    return SatelliteGrid(name=name, family="MODIS", grid=grid, code=code, modis=True)
 
 
 def satellite_grid(bounds: Bounds, cell_m: float, crs: str) -> Grid:

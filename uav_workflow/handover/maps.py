@@ -31,6 +31,8 @@ class GridSettings:
     ----------
     cells_m : sequence of float
         Sides: 30 is Landsat's grid, others Sentinel-2's.
+    named : sequence of str
+        MODIS' grids (`modis.CELLS_A_TILE`).
     templates : mapping
         Name to a raster whose pixels are the cells.
     psf_fwhm : float or None
@@ -38,6 +40,7 @@ class GridSettings:
     """
 
     cells_m: Sequence[float] = (10.0, 30.0)
+    named: Sequence[str] = ()
     templates: Mapping[str, Path] | None = None
     psf_fwhm: float | None = None
 
@@ -70,7 +73,7 @@ def make_grid_maps(variables: Sequence[Variable], settings: GridSettings, out: P
     if not variables:
         return
     bounds, crs = extent([variable.value.path for variable in variables])
-    for place in satellite_grids(bounds, crs, settings.cells_m, settings.templates or {}):
+    for place in satellite_grids(bounds, crs, settings.cells_m, settings.templates or {}, settings.named):
         if settings.psf_fwhm is not None and place.grid.crs != crs:
             text = f"cells of {place.grid.crs} were left out: point-spread weights need the flight's own CRS, {crs}"
             finding = info("handover-psf-crs", place.name, text, "leave handover.psf_fwhm out to have them by area")

@@ -18,7 +18,8 @@ from uav_workflow.handover.grids import SatelliteGrid
 from uav_workflow.handover.land_cover import LandCoverMap
 from uav_workflow.handover.lineage import lineage_sentence, write_lineage
 from uav_workflow.handover.maps import GridMaps, GridSettings, extent, make_grid_maps
-from uav_workflow.handover.samples import COLUMNS, grid_code, write_samples
+from uav_workflow.handover.modis import modis_tiles
+from uav_workflow.handover.samples import COLUMNS, write_samples
 from uav_workflow.handover.stac import FileEntry, ItemEntry, Subject, write_catalog
 from uav_workflow.handover.tables import table_files
 from uav_workflow.handover.variables import FlightMaps, variables_of
@@ -122,17 +123,15 @@ def _map_item(visit: Visit, made: GridMaps) -> ItemEntry:
 
 
 def _tile(place: SatelliteGrid) -> dict[str, Json]:
-    """Sentinel-2's tile in the words of the grid and MGRS extensions; nothing for other satellites' grids."""
-    code = grid_code(place)
-    if code is None:
-        return {}
-    square = code.removeprefix("MGRS-")
-    return {
-        "grid:code": code,
-        "mgrs:utm_zone": int(square[:2]),
-        "mgrs:latitude_band": square[2],
-        "mgrs:grid_square": square[3:],
-    }
+    """Tile of the cells in the words of the grid and MGRS extensions; MODIS' tiles, where they are several, too."""
+    found: dict[str, Json] = {"grid:code": place.code} if place.code else {}
+    if place.modis:
+        return found | {"uav:modis_tiles": list(modis_tiles(place.name, place.grid))}
+    if place.code is None:
+        return found
+    square = place.code.removeprefix("MGRS-")
+    parts: dict[str, Json] = {"utm_zone": int(square[:2]), "latitude_band": square[2], "grid_square": square[3:]}
+    return found | {f"mgrs:{name}": part for name, part in parts.items()}
 
 
 def _bridge_item(visit: Visit, made: Bridge, out: Path) -> ItemEntry:

@@ -17,7 +17,7 @@ from uav_workflow.handover.folds import SpatialFolds, spatial_folds
 from uav_workflow.handover.grids import SatelliteGrid
 from uav_workflow.handover.land_cover import land_cover_findings, land_cover_of
 from uav_workflow.handover.maps import GridMaps
-from uav_workflow.handover.mgrs import sentinel_tiles
+from uav_workflow.handover.modis import modis_cell_ids
 from uav_workflow.handover.terrain import cell_terrain
 from uav_workflow.handover.variables import FlightMaps
 from uav_workflow.handover.when import Visit
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS: Mapping[str, str] = {
-    "cell_id": "CRS, side and upper left corner of the cell: the same ground, the same id, in every flight",
+    "cell_id": "CRS, side and upper left corner of the cell (MODIS: tile, row, column): the same in every flight",
     "grid": "grid of the package, as in the file names",
-    "grid_code": "Sentinel-2 tile that holds the grid, MGRS-47SPC; empty on other grids",
+    "grid_code": "tile that holds the grid, MGRS-47SPC (Sentinel-2), MSIN-2505 (MODIS); empty on other grids",
     "cell_m": "side of the cell, m",
     "x": "easting of the cell's centre in the table's CRS, m",
     "y": "northing of the cell's centre in the table's CRS, m",
@@ -137,6 +137,8 @@ def _ground(maps: FlightMaps, grid: Grid, polygons: Float64, crs: str) -> dict[s
 
 def cell_ids(place: SatelliteGrid) -> NDArray[Any]:
     """``EPSG:32647_10m_600000_4200060`` (rows, columns): CRS, side and upper left corner of every cell, metres."""
+    if place.modis:
+        return modis_cell_ids(place.name, place.grid)
     grid = place.grid
     name = grid.crs if grid.crs.startswith("EPSG:") else place.name
     east = [_metres(grid.x_min + col * grid.pixel_m) for col in range(grid.width)]
@@ -146,12 +148,6 @@ def cell_ids(place: SatelliteGrid) -> NDArray[Any]:
 
 def _metres(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-def grid_code(place: SatelliteGrid) -> str | None:
-    """Sentinel-2 tile that holds all the cells, as STAC's grid extension writes it; None for other satellites'."""
-    tiles = sentinel_tiles(place.grid.bounds, place.grid.crs) if place.sentinel else []
-    return f"MGRS-{tiles[0]}" if tiles else None
 
 
 def _rows(
@@ -184,7 +180,7 @@ def _rows(
     )
     table["weight"] = weights(table["sd"].to_numpy(), table["coverage"].to_numpy())
     table["grid"], table["cell_m"] = place.name, place.grid.pixel_m
-    table["grid_code"] = pd.array([grid_code(place)] * len(table), dtype="string")
+    table["grid_code"] = pd.array([place.code] * len(table), dtype="string")
     table["variable"], table["unit"] = cells.variable.name, VARIABLES[cells.variable.name]
     return table
 

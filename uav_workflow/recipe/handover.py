@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -78,6 +78,8 @@ class Handover(Section):
 
     grids_m: list[Annotated[float, Field(gt=0)]] = Field(default_factory=lambda: [10.0, 30.0])
     """Cells, metres: 30 means Landsat's grid (edges at half cells), others Sentinel-2's, in the flight's UTM zone."""
+    grids: list[Literal["modis-250m", "modis-500m", "modis-1km"]] = Field(default_factory=list)
+    """MODIS' sinusoidal cells: 231.66, 463.31 and 926.63 m, named as its products are."""
     templates: list[Template] = Field(default_factory=list)
     psf_fwhm: float | None = Field(default=None, gt=0, le=5)
     """Full width at half maximum of a Gaussian point spread, in cells (1.0 - 1.3 is Sentinel-2's at 10 m); cells are
@@ -88,6 +90,6 @@ class Handover(Section):
     @model_validator(mode="after")
     def _some_cells(self) -> Handover:
         """Refuse a hand-over without cells."""
-        if not (self.grids_m or self.templates):
+        if not (self.grids_m or self.grids or self.templates):
             raise ValueError("there is neither a grid nor a template")
         return self

@@ -39,7 +39,7 @@ def test_a_flight_across_the_edge_gets_cells_in_both_zones() -> None:
         ("10m-48n", EAST),
         ("30m-48n", EAST),
     ]
-    assert all(g.grid.x_min % 10 == 0 for g in grids if g.sentinel)
+    assert all(g.grid.x_min % 10 == 0 for g in grids if g.family == "Sentinel-2")
     inside = Grid(WEST, 600000.0, 4200000.0, 1.0, 100, 100)
     assert [g.name for g in satellite_grids(inside.bounds, WEST, (10.0,), {})] == ["10m"]
 

@@ -214,7 +214,7 @@ def test_core_schemas_hold_without_a_network(made: tuple[Path, Made], no_network
 def test_extension_schemas_hold_without_a_network(
     order: dict[str, Any], shared_reference: Path, no_network: None
 ) -> None:
-    make_handover(**(order | {"campaign": CAMPAIGN}))
+    make_handover(**(order | {"campaign": CAMPAIGN, "grids": GridSettings(named=("modis-250m",))}))
     draft = "http://json-schema.org/draft-07/schema#"
     known: dict[str, dict[str, Any]] = {"https://proj.org/schemas/v0.7/projjson.schema.json": {"$schema": draft}}
     for path in (shared_reference / "stac_schemas").glob("*/schema.json"):

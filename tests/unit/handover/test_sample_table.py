@@ -17,7 +17,7 @@ from uav_workflow.handover.folds import spatial_folds
 from uav_workflow.handover.grids import SatelliteGrid
 from uav_workflow.handover.maps import GridSettings
 from uav_workflow.handover.package import make_handover
-from uav_workflow.handover.samples import COLUMNS, cell_ids, grid_code, weights
+from uav_workflow.handover.samples import COLUMNS, cell_ids, weights
 from uav_workflow.handover.variables import FlightMaps
 from uav_workflow.handover.when import Visit
 from uav_workflow.rasters.reader import Raster
@@ -123,7 +123,7 @@ def test_weights_are_relative_and_capped() -> None:
 def test_ids_of_cells() -> None:
     grid = SatelliteGrid(name="gf", family="gf", grid=Grid("EPSG:32647", 600000.5, 4200020.0, 8.0, 2, 1))
     assert cell_ids(grid).tolist() == [["EPSG:32647_8m_600000.5_4200020", "EPSG:32647_8m_600008.5_4200020"]]
-    assert grid_code(grid) is None
+    assert grid.code is None
 
 
 def test_blocks_are_as_wide_as_values_are_alike() -> None:
