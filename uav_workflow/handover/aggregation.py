@@ -22,6 +22,9 @@ from uav_workflow.rasters.reader import Raster
 
 WORK_PIXELS = 1536
 """Pixels a side that are read at once."""
+TURNED_CELLS = 3
+"""Fewest cells a side that are worked together where pixels lie turned or sheared: boxes around single ones overlap, and
+what lies in several is read as often."""
 QUANTILES = (0.1, 0.9)
 
 
@@ -101,11 +104,13 @@ def aggregate(
                 f"{grid.crs}); leave handover.psf_fwhm out, or the grid"
             )
         sums = {band: _Sums.on(grid) for band in bands}
-        for block in grid.blocks(max(1, int(WORK_PIXELS * raster.grid.pixel_m / grid.pixel_m))):
+        fewest = 1 if grid.crs == raster.grid.crs else TURNED_CELLS
+        for block in grid.blocks(max(fewest, int(WORK_PIXELS * raster.grid.pixel_m / grid.pixel_m))):
             cells = grid.window(block)
             window = _pixels(raster.grid, cells, 0.0 if fwhm_cells is None else REACH * fwhm_cells / FWHM_OF_SIGMA)
             if window is not None:
-                step = math.ceil(max(window.height, window.width) / (1.5 * WORK_PIXELS))
+                of_a_cell = max(window.height, window.width) / max(block.height, block.width)
+                step = math.ceil(of_a_cell / (1.5 * WORK_PIXELS))
                 for part in _parts(window):
                     weights = _weights(raster.grid, part, cells, fwhm_cells)
                     for band, plane in zip(bands, raster.read(part, tuple(bands)), strict=True):
