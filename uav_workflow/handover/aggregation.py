@@ -23,8 +23,8 @@ from uav_workflow.rasters.reader import Raster
 WORK_PIXELS = 1536
 """Pixels a side that are read at once."""
 TURNED_CELLS = 3
-"""Fewest cells a side that are worked together where pixels lie turned or sheared: boxes around single ones overlap, and
-what lies in several is read as often."""
+"""Fewest cells a side that are worked together where pixels lie turned or sheared: boxes around single ones overlap;
+what lies in two is read twice."""
 QUANTILES = (0.1, 0.9)
 
 

@@ -25,6 +25,8 @@ NAMES = {
     "90 % interval": ("ground values inside the 90 % interval", "落入90%区间的地面实测值比例"),
     "band-set": ("bands of the camera that are in no picture", "缺失的相机波段"),
     "captures-full": ("captures with every band", "波段齐全的曝光比例"),
+    "temperature-range": ("thermal pixels outside the range of the camera", "超出相机测温范围的热红外像素"),
+    "pan-alignment": ("bands laid over the panchromatic picture", "各波段与全色影像的配准"),
     "exposure-tags": ("pictures without exposure time or gain", "缺少曝光时间或增益的照片比例"),
     "firmware-known": ("pictures of a firmware never tried", "固件未经测试的照片比例"),
     "firmware-versions": ("firmware versions in the flight", "固件版本数"),

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import odc.stac
 import pandas as pd
+import pystac
 import pytest
+from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from uav_workflow.domain.flight import Band
 from uav_workflow.domain.grid import Grid
 from uav_workflow.errors import RecipeError
 from uav_workflow.handover.bridge import DroneBands, Scene, bridge, write_bridge
 from uav_workflow.handover.package import make_handover
+from uav_workflow.rasters.reader import Raster
 from uav_workflow.rasters.writer import cog
 from uav_workflow.recipe import load_recipe
 
@@ -50,8 +54,6 @@ def cell_means(band: np.ndarray) -> np.ndarray:
 
 
 def scene(tmp_path: Path, drone: DroneBands, **settings: Any) -> Scene:
-    from uav_workflow.rasters.reader import Raster
-
     with Raster(drone.path) as source:
         red, nir = (cell_means(band) for band in source.read().astype(float))
     rng = np.random.default_rng(4)
@@ -115,6 +117,8 @@ def test_bands_are_never_paired_by_a_guess(tmp_path: Path, drone: DroneBands) ->
         bridge(drone, scene(tmp_path, drone, pairs={"blue": "B04"}))
 
 
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The 'shapely.ops.transform:DeprecationWarning")
 def test_the_package_carries_it(tmp_path: Path, drone: DroneBands, order: dict[str, Any]) -> None:
     from rio_cogeo.cogeo import cog_validate
 
@@ -124,6 +128,12 @@ def test_the_package_carries_it(tmp_path: Path, drone: DroneBands, order: dict[s
     red = item["assets"]["reflectance_s2"]["bands"][0]
     assert (red["name"], red["eo:common_name"], red["eo:center_wavelength"]) == ("red", "red", 0.668)
     assert any("/eo/v2" in uri for uri in item["stac_extensions"])
+    JsonSchemaSTACValidator().validate_core(item, pystac.STACObjectType.ITEM, "1.1.0")
+    read = pystac.Item.from_file(str(order["out"] / "20240715-abc123-bridge-s2.json"))
+    loaded = odc.stac.load([read], bands=["reflectance_s2.2"])
+    with Raster(order["out"] / "reflectance_s2.tif") as raster:
+        assert np.array_equal(loaded["reflectance_s2.2"].values[0], raster.band("nir"), equal_nan=True)
+        assert loaded.odc.geobox.transform == raster.grid.transform
     assert item["properties"]["uav:scene_date"] == "2024-07-17"
     assert item["properties"]["uav:half_cell_test"]["told"] is False  # twenty cells
     table = item["assets"]["bridge_s2"]
