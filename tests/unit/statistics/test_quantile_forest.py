@@ -55,3 +55,25 @@ def test_unknown_feature_and_workers() -> None:
 
 def draw_target(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows[:, 0] * 3.0 + rows[:, 1], np.float64)
+
+
+def test_walks_as_the_library_that_grew_it() -> None:
+    """Neighbouring float32 as features: thresholds between them lie on none; more cases than go down together."""
+    draw = np.random.default_rng(9)
+    steps = np.ones(40, np.float32)
+    for place in range(1, 40):
+        steps[place] = np.nextafter(steps[place - 1], np.float32(2))
+    rows = draw.choice(steps, (700, 2))
+    target = (rows[:, 0] - 1) * 1e6 + draw.normal(0, 0.3, 700)
+    forest = QuantileForest.fit(rows, target)
+    weights = np.zeros((700, 700))
+    for tree in forest.trees:  # the leaf of every case is the library's own answer
+        together = tree.leaf[:, None] == tree.leaf[None, :]
+        weights += together / together.sum(axis=1, keepdims=True) / len(forest.trees)
+    mean, sd, low, high = forest.moments(rows)
+    assert mean == pytest.approx(weights @ target)
+    assert sd == pytest.approx(np.sqrt((weights * (target - mean[:, None]) ** 2).sum(axis=1)))
+    order = np.argsort(target)
+    reached = np.cumsum(weights[:, order], axis=1)
+    for share, found in ((0.05, low), (0.95, high)):
+        np.testing.assert_array_equal(found, target[order][(reached >= share - 1e-12).argmax(axis=1)])
