@@ -27,7 +27,7 @@ COVER_RMSE, BIOMASS_RRMSE, HELD = 0.08, 30.0, (0.85, 0.95)
 def measure_region(folder: Path, seed: int) -> list[Figure]:
     """Every figure of one region, against the truth of cells that no flight saw."""
     region = make_region(folder, seed)
-    with PredictorStack([region.scene], indices=("NDVI", "GNDVI"), terrain=region.dem) as stack:
+    with PredictorStack([region.scene], indices=("NDVI", "GNDVI"), terrain=region.dem, surroundings=5) as stack:
         made = upscale([region.samples], stack, folder / "out", sources=["scene.tif", "dem.tif"])
     return [
         *_of_variable(f"seed {seed}, cover", "fvc_green", region, folder / "out", made.facts["fvc_green"]),

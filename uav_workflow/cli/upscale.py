@@ -30,6 +30,9 @@ def upscale(
     terrain: Annotated[
         Path | None, typer.Option(metavar="DEM", help="Height model: adds elevation, slope and facing.")
     ] = None,
+    surroundings: Annotated[
+        int, typer.Option(metavar="PIXELS", help="Adds each band's mean over 3, 5, 7 … pixels a side around a pixel.")
+    ] = 0,
     coverage: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of a cell that must be covered to train on it.")
     ] = 0.75,
@@ -45,7 +48,9 @@ def upscale(
     from uav_workflow.upscaling.upscale import upscale as make
 
     names = {seen: name for name, seen in map(_pair, band or ())}
-    with PredictorStack(predictors, indices=tuple(index or ()), terrain=terrain, renamed=names) as stack:
+    with PredictorStack(
+        predictors, indices=tuple(index or ()), terrain=terrain, renamed=names, surroundings=surroundings
+    ) as stack:
         made = make(
             handovers,
             stack,

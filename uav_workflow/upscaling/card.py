@@ -13,6 +13,7 @@ import numpy as np
 from uav_workflow.domain.ground import VARIABLES
 from uav_workflow.domain.product import Json
 from uav_workflow.upscaling.model import UpscalingModel
+from uav_workflow.upscaling.regressor import FORMS
 from uav_workflow.upscaling.samples import Samples
 from uav_workflow.upscaling.tendency import Tendency
 from uav_workflow.upscaling.validation import LEVEL, LeftOut
@@ -52,10 +53,11 @@ class Judged:
         document = {
             "variable": model.variable,
             "unit": VARIABLES.get(model.variable, ""),
-            "model": f"quantile regression forest of {len(model.forest.trees)} trees (Meinshausen 2006)",
+            "model": FORMS[model.regressor.form],
+            "form": self._form(),
             "software": {"uav-workflow": version("uav-workflow")},
             "interval_level": LEVEL,
-            "interval": f"the forest's 5 % and 95 % quantiles, moved by the score of cells left out ({self.by})",
+            "interval": f"the quantile forest's 5 % and 95 %, moved by the score of cells left out ({self.by})",
             "interval_score": model.width,
             "cells": samples.n,
             "sites": sorted(set(samples.site.tolist())),
@@ -79,6 +81,24 @@ class Judged:
         }
         kept: dict[str, Json] = _without_nan(document)
         return kept
+
+    def _form(self) -> dict[str, Json]:
+        """What was tried, and what was taken."""
+        one, trend = self.left_out[self.by], self.model.regressor.trend
+        return {
+            "name": one.form,
+            "chosen_by": f"least RMSE of cells left out ({self.by})",
+            "tried": {name: {"model": FORMS[name], "rmse": rmse} for name, rmse in one.errors.items()},
+            "trees": len(self.model.regressor.forest.trees),
+            "trend": None
+            if trend is None
+            else {
+                "predictors": [self.model.predictors[place] for place in trend.columns],
+                "with_squares_and_products": bool(trend.square.any()),
+                "penalty": trend.penalty,
+                "penalty_of_squares": trend.penalty * trend.bend,
+            },
+        }
 
     def _predictors(self) -> dict[str, Json]:
         area = self.model.applicability

@@ -22,7 +22,7 @@ from uav_workflow.upscaling.model import BANDS
 
 ITEM = "item.json"
 _MEANINGS = {
-    "mean": "weighted mean of the training cells that share leaves",
+    "mean": "mean that the model of the card predicts of a cell",
     "q05": "lower end of the 90 % prediction interval of a cell",
     "q95": "upper end of the 90 % prediction interval of a cell",
     "dissimilarity_index": "distance to the nearest training cell over the mean distance between them",

@@ -1,4 +1,4 @@
-"""A quantile forest of hand-over cells with its interval and its area of applicability."""
+"""A model of hand-over cells with its interval and its area of applicability."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.statistics.intervals import conformal_quantile
-from uav_workflow.statistics.quantile_forest import QuantileForest
 from uav_workflow.upscaling.applicability import Applicability
+from uav_workflow.upscaling.regressor import Regressor, fit_forms
 from uav_workflow.upscaling.samples import Samples
 from uav_workflow.upscaling.validation import LEVEL, LeftOut
 
@@ -27,15 +27,15 @@ _POSSIBLE: Mapping[str, tuple[float, float]] = {
     "agb_fresh": _FROM_ZERO,
     "lai": _FROM_ZERO,
 }
-"""What a variable can be: intervals are cut there."""
+"""What a variable can be: means and intervals are cut there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UpscalingModel:
     """Predicts one variable where the predictors are known.
 
-    The interval is that of conformalised quantile regression (Romano et al. 2019): the forest's 5 % and 95 % quantiles,
-    both moved by the 90 % quantile of the scores of cells that were left out.
+    The interval is that of conformalised quantile regression (Romano et al. 2019): the 5 % and 95 % quantiles of a
+    quantile forest, both moved by the 90 % quantile of the scores of cells that were left out.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class UpscalingModel:
 
     variable: str
     predictors: tuple[str, ...]
-    forest: QuantileForest
+    regressor: Regressor
     width: float
     applicability: Applicability
     possible: tuple[float, float]
@@ -61,21 +61,25 @@ class UpscalingModel:
         samples: Samples,
         judged: LeftOut,
         *,
+        signal: NDArray[np.int64],
         jobs: int = 1,
     ) -> UpscalingModel:
-        """Grow the forest on all cells; interval and area are those of the groups that were left out.
+        """Fit the best form to all cells; interval and area are those of the groups that were left out.
 
         Parameters
         ----------
         rows : float32 (n, predictors)
             None of the predictors constant.
         judged : LeftOut
-            Of the same cells.
+            Of the same cells: its best form is fitted to all of them.
+        signal : int64 (k,)
+            Predictors a trend may use.
         """
+        forms = fit_forms(rows, samples, judged.folds.groups, signal, jobs=jobs)
         return cls(
             variable=variable,
             predictors=predictors,
-            forest=QuantileForest.fit(rows, samples.value, samples.weight, jobs=jobs),
+            regressor=forms[judged.form],
             width=conformal_quantile(judged.score, LEVEL),
             applicability=Applicability.fit(rows.astype(np.float64), judged.importance, judged.folds.groups),
             possible=_POSSIBLE.get(variable, (-math.inf, math.inf)),
@@ -98,7 +102,7 @@ class UpscalingModel:
         if known.size == 0:
             return found
         kept = rows[known]
-        mean, _, low, high = self.forest.moments(kept)
+        mean, low, high = self.regressor.of(kept)
         low, high = low - self.width, np.maximum(high + self.width, low - self.width)
-        found[:, known] = mean, *np.clip((low, high), *self.possible), *self.applicability.of(kept)
+        found[:, known] = *np.clip((mean, low, high), *self.possible), *self.applicability.of(kept)
         return found

@@ -31,14 +31,18 @@ class PredictorStack:
     ----------
     grid : Grid
     names : tuple of str
-        Bands of the files in their order, then indices, then terrain.
+        Bands of the files in their order, then indices, terrain, and the bands' surroundings.
+    signal : tuple of str
+        Bands and their surroundings: what a trend may carry beyond the cells learnt from. How terrain and what grows go
+        together holds where it was seen.
 
     Raises
     ------
     RasterError
         A file can't be read, or lies on another grid than the first.
     UsageError
-        A band stands in two files, the stack is not in metres, or an index lacks a band.
+        A band stands in two files, the stack is not in metres, an index lacks a band, or surroundings are of an even
+        number of pixels.
     RecipeError
         An unknown index.
     """
@@ -50,7 +54,11 @@ class PredictorStack:
         indices: Sequence[str] = (),
         terrain: Path | None = None,
         renamed: Mapping[str, str] | None = None,
+        surroundings: int = 0,
     ) -> None:
+        if surroundings and (surroundings < 3 or surroundings % 2 == 0):
+            raise UsageError(f"--surroundings {surroundings}: give 3, 5, 7 … pixels, a pixel and as many on every side")
+        self._around = surroundings // 2
         with ExitStack() as opened:
             self._rasters = [opened.enter_context(Raster(path)) for path in files]
             self.grid = self._rasters[0].grid
@@ -64,7 +72,9 @@ class PredictorStack:
                 raise UsageError(f"--band: the predictors have no band that becomes {', '.join(unknown)}")
             self._indices = [_index(name, names) for name in indices]
             self._relief = None if terrain is None else opened.enter_context(Relief(terrain, self.grid))
-            self.names = (*names, *indices, *(() if terrain is None else RELIEF))
+            around = [f"{name}_{surroundings}x{surroundings}" for name in names] if surroundings else []
+            self.names = (*names, *indices, *(() if terrain is None else RELIEF), *around)
+            self.signal = (*names, *around)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> PredictorStack:
@@ -77,12 +87,32 @@ class PredictorStack:
 
     def read(self, block: Block) -> Stack:
         """Values as float32 (predictors, rows, columns), NaN where unknown."""
-        planes = list(np.concatenate([raster.read(block) for raster in self._rasters]))
+        planes = list(self._bands_of(block))
+        count = len(planes)
         named = {name.lower(): plane for name, plane in zip(self.names, planes, strict=False)}
         planes += [index.compute({band: named[band] for band in index.bands})[0] for index in self._indices]
         if self._relief is not None:
             planes += list(self._relief.read(block))
+        if self._around:
+            planes += list(self._surroundings(block, np.stack(planes[:count])))
         return np.stack(planes)
+
+    def _bands_of(self, block: Block) -> Stack:
+        return np.concatenate([raster.read(block) for raster in self._rasters])
+
+    def _surroundings(self, block: Block, own: Stack) -> Stack:
+        """Mean of the known pixels around each pixel and of itself; NaN where it is unknown itself."""
+        top, left = max(block.row - self._around, 0), max(block.col - self._around, 0)
+        down = min(block.row + block.height + self._around, self.grid.height)
+        right = min(block.col + block.width + self._around, self.grid.width)
+        wide = self._bands_of(Block(top, left, down - top, right - left))
+        rows, cols = (
+            slice(begin, begin + size)
+            for begin, size in zip((block.row - top, block.col - left), (block.height, block.width), strict=True)
+        )
+        side = 2 * self._around + 1
+        found = [mean_of_known(plane, side)[rows, cols] for plane in wide]
+        return np.where(np.isfinite(own), np.stack(found), np.float32(np.nan))
 
     def offsets(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """How far places lie from the nearest pixel centre, in pixels: the larger of the two axes, 0 - 0.5."""
@@ -137,6 +167,17 @@ class PredictorStack:
                 part = planes[:, rows, np.minimum(left - col + beside, width - 1)]
                 total += np.where(share > 0, part * share, 0.0)
         return total.T.astype(np.float32)
+
+
+def mean_of_known(plane: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Mean over the known pixels of a square of ``side`` pixels around each, cut off at the borders."""
+    from scipy.ndimage import uniform_filter
+
+    known = np.isfinite(plane)
+    total = uniform_filter(np.where(known, plane, 0.0).astype(np.float64), side, mode="constant")
+    share = uniform_filter(known.astype(np.float64), side, mode="constant")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(share > 0.5 / side**2, total / share, np.nan).astype(np.float32)
 
 
 def _refuse_other_grids(rasters: Sequence[Raster]) -> None:

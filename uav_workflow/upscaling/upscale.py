@@ -26,7 +26,7 @@ from uav_workflow.upscaling.validation import deciding, leave_out, schemes
 
 CARD, CELLS = "model_card.json", "left_out.csv"
 LEAST_CELLS = 30
-"""Fewest cells a forest is grown on."""
+"""Fewest cells a model is fitted to."""
 OFF_CENTRE = 0.05
 """Pixels by which cells may lie off the predictors' before it is said."""
 
@@ -118,8 +118,9 @@ def judge(variable: str, samples: Samples, stack: PredictorStack, *, jobs: int =
     folds = schemes(samples)
     by = deciding(folds)
     findings += _few_groups(variable, samples, by)
-    left_out = {name: leave_out(rows, samples, one, jobs=jobs) for name, one in folds.items()}
-    model = UpscalingModel.fit(variable, names, rows, samples, left_out[by], jobs=jobs)
+    signal = np.array([place for place, name in enumerate(names) if name in stack.signal], np.int64)
+    left_out = {name: leave_out(rows, samples, one, signal, jobs=jobs) for name, one in folds.items()}
+    model = UpscalingModel.fit(variable, names, rows, samples, left_out[by], signal=signal, jobs=jobs)
     return Judged(model=model, samples=samples, by=by, left_out=left_out), findings
 
 
@@ -172,7 +173,7 @@ def _cell(judged: Judged, place: int, names: Sequence[str]) -> list[Any]:
 def _write_item(judged: Sequence[Judged], stack: PredictorStack, maps: Mapping[str, Maps], out: Path) -> None:
     days = [day for one in judged for day in one.samples.date.tolist() if day]
     flights = sorted({flight for one in judged for flight in one.samples.flight.tolist()})
-    lineage = f"Quantile forests on {', '.join(stack.names)}, of hand-over cells of flights {', '.join(flights)}"
+    lineage = f"Regressions on {', '.join(stack.names)}, of hand-over cells of flights {', '.join(flights)}"
     others = [out / CARD, out / PAGE, out / CELLS]
     write_item(out, grid=stack.grid, days=days, maps=dict(maps), others=others, lineage=lineage)
 

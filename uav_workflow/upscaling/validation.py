@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from uav_workflow.statistics.agreement import Agreement
 from uav_workflow.statistics.folds import LEAST_BLOCKS, LEAST_SITES, Folds, merged, random_folds
 from uav_workflow.statistics.intervals import Coverage, conformal_quantile, interval_coverage
-from uav_workflow.statistics.quantile_forest import QuantileForest
+from uav_workflow.upscaling.regressor import Regressor, fit_forms
 from uav_workflow.upscaling.samples import Samples
 
 Floats = NDArray[np.float64]
@@ -24,20 +24,26 @@ MOST_GROUPS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LeftOut:
-    """Every cell as seen by a forest grown without its group.
+    """Every cell as seen by a model fitted without its group.
 
     Attributes
     ----------
+    form : str
+        The one of `FORMS` whose left-out error is least.
+    errors : mapping of form to float
+        Root mean squared error of every form.
     mean, low, high : float64 (n,)
-        The 90 % interval is widened by the scores of the other groups alone.
+        Of the form that is best for the other groups; the 90 % interval is widened by their scores alone.
     score : float64 (n,)
-        How far the value lies outside the forest's own 5 % and 95 % quantiles; negative inside.
+        How far the value lies outside the 5 % and 95 % quantiles of `form`; negative inside.
     importance : float64 (predictors,)
-        Rise of the mean squared error when a predictor of the cells left out is shuffled.
+        Rise of the mean squared error of `form` when a predictor of the cells left out is shuffled.
     """
 
     folds: Folds
     observed: Floats
+    form: str
+    errors: Mapping[str, float]
     mean: Floats
     low: Floats
     high: Floats
@@ -81,39 +87,73 @@ def deciding(folds: Mapping[str, Folds]) -> str:
     return "random_folds"
 
 
-def leave_out(rows: NDArray[np.float32], samples: Samples, folds: Folds, *, jobs: int = 1) -> LeftOut:
-    """Predict every group by a forest grown without it.
+def leave_out(
+    rows: NDArray[np.float32], samples: Samples, folds: Folds, signal: NDArray[np.int64], *, jobs: int = 1
+) -> LeftOut:
+    """Predict every group by models fitted without it, and choose the form that does best.
 
     Parameters
     ----------
     rows : float32 (n, predictors)
+    signal : int64 (k,)
+        Predictors a trend may use.
     """
     draw = np.random.default_rng(0)
-    found = np.full((3, samples.n), np.nan)
-    rise = np.zeros((rows.shape[1], samples.n))
+    seen: dict[str, Floats] = {}
+    rise: dict[str, Floats] = {}
     for kept, out in folds.split():
-        forest = QuantileForest.fit(rows[kept], samples.value[kept], samples.weight[kept], jobs=jobs)
-        mean, _, low, high = forest.moments(rows[out])
-        found[:, out] = mean, low, high
-        for column in range(rows.shape[1]):
-            shuffled = rows[out].copy()
-            shuffled[:, column] = draw.choice(rows[:, column], int(out.sum()))
-            other = forest.moments(shuffled)[0]
-            rise[column, out] = (samples.value[out] - other) ** 2 - (samples.value[out] - mean) ** 2
-    mean, low, high = found
-    score = np.maximum(low - samples.value, samples.value - high)
-    width = np.empty(samples.n)
-    for kept, out in folds.split():
-        width[out] = conformal_quantile(score[kept], LEVEL)
+        lots = [draw.choice(rows[:, column], int(out.sum())) for column in range(rows.shape[1])]
+        models = fit_forms(rows[kept], samples.among(kept), folds.groups[kept], signal, jobs=jobs)
+        for form, model in models.items():
+            seen.setdefault(form, np.empty((3, samples.n)))[:, out] = model.of(rows[out])
+            rise.setdefault(form, np.empty((rows.shape[1], samples.n)))[:, out] = [
+                _squared(model, _with_column(rows[out], column, lot), samples.value[out])
+                for column, lot in enumerate(lots)
+            ]
+    error = {form: (part[0] - samples.value) ** 2 for form, part in seen.items()}
+    best = _best(error)
+    mean, low, high = _as_others_choose(seen, error, samples.value, folds)
     return LeftOut(
         folds=folds,
         observed=samples.value,
+        form=best,
+        errors={form: float(np.sqrt(part.mean())) for form, part in error.items()},
         mean=mean,
-        low=low - width,
-        high=np.maximum(high + width, low - width),
-        score=score,
-        importance=rise.mean(axis=1),
+        low=low,
+        high=high,
+        score=_score(seen[best], samples.value),
+        importance=rise[best].mean(axis=1) - error[best].mean(),
     )
+
+
+def _as_others_choose(seen: Mapping[str, Floats], error: Mapping[str, Floats], value: Floats, folds: Folds) -> Floats:
+    """Mean and interval (3, n), form and width of every group being those of the other groups' errors and scores."""
+    found = np.empty((3, value.size))
+    for kept, out in folds.split():
+        form = _best({name: part[kept] for name, part in error.items()})
+        width = conformal_quantile(_score(seen[form], value)[kept], LEVEL)
+        mean, low, high = seen[form][:, out]
+        found[:, out] = mean, low - width, np.maximum(high + width, low - width)
+    return found
+
+
+def _best(error: Mapping[str, Floats]) -> str:
+    return min(error, key=lambda form: float(error[form].mean()))
+
+
+def _score(seen: Floats, value: Floats) -> Floats:
+    return np.asarray(np.maximum(seen[1] - value, value - seen[2]))
+
+
+def _squared(model: Regressor, rows: NDArray[np.float32], value: Floats) -> Floats:
+    found: Floats = (model.of(rows)[0] - value) ** 2
+    return found
+
+
+def _with_column(rows: NDArray[np.float32], column: int, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    other = rows.copy()
+    other[:, column] = values
+    return other
 
 
 def _affordable(folds: Folds) -> Folds:

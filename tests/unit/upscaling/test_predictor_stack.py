@@ -90,3 +90,18 @@ def test_bad_stacks_are_told(ramp: Path, tmp_path: Path) -> None:
         files = order.pop("files")
         with pytest.raises(error, match=text):
             PredictorStack(files, **order)
+
+
+def test_surroundings_are_means_of_known_pixels(landscape: dict[str, Any]) -> None:
+    with PredictorStack([landscape["scene"]], indices=("NDVI",), surroundings=5) as stack:
+        assert stack.names == ("red", "nir", "NDVI", "red_5x5", "nir_5x5")
+        assert stack.signal == ("red", "nir", "red_5x5", "nir_5x5")
+        whole = stack.read(Block(0, 0, stack.grid.height, stack.grid.width))
+        part = stack.read(Block(50, 60, 30, 40))
+    np.testing.assert_allclose(part, whole[:, 50:80, 60:100], rtol=1e-6)
+    for row, col in ((0, 0), (70, 80), (40, stack.grid.width - 4)):  # a corner, the middle, beside unknown pixels
+        square = whole[0, max(row - 2, 0) : row + 3, max(col - 2, 0) : col + 3]
+        assert whole[3, row, col] == pytest.approx(np.nanmean(square), rel=1e-5)
+    assert np.isnan(whole[3][np.isnan(whole[0])]).all()
+    with pytest.raises(UsageError, match="3, 5, 7"):
+        PredictorStack([landscape["scene"]], surroundings=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ def test_table_of_cells_left_out(made: tuple[Path, dict[str, Any]]) -> None:
 def test_page_fetches_nothing(made: tuple[Path, dict[str, Any]]) -> None:
     page = (made[0] / "report.html").read_text()
     assert page.count('src="data:image/') == page.count("<img ") == 10
-    assert "http" not in page.replace("https://stac", "")
+    # letters of an encoded picture may spell anything
+    assert "http" not in re.sub(r'src="data:image/[^"]*"', "", page)
     assert "whole sites left out" in page
     assert "scene.tif" in page
 
