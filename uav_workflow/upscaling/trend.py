@@ -21,7 +21,7 @@ BENDS = (1.0, 100.0, 10_000.0)
 CELLS_A_TERM = 10
 """Fewest cells a term of the quadratic; with fewer it is linear."""
 BEYOND = 0.5
-"""How far beyond the cells learnt from a predictor is followed, in their own range."""
+"""How far beyond the cells learnt from a predictor is followed, and the value, in their own range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,7 +29,8 @@ class Trend:
     """Ridge regression (Hoerl & Kennard 1970, Technometrics 12, 55) on predictors, their squares and products.
 
     The penalties are those under which groups of cells left out are predicted best. A predictor further than `BEYOND`
-    outside the cells learnt from counts as if it were there.
+    outside the cells learnt from counts as if it were there; squares of several would still run away together, so the
+    value is held within as much of its own range.
 
     Attributes
     ----------
@@ -37,6 +38,8 @@ class Trend:
         Predictors it uses.
     centre, scale, low, high : float64 (k,)
         Of the predictors; limits after scaling.
+    least, most : float
+        Limits of the value.
     constant : float
     linear : float64 (k,)
     square : float64 (k, k)
@@ -50,6 +53,8 @@ class Trend:
     scale: Floats
     low: Floats
     high: Floats
+    least: float
+    most: float
     constant: float
     linear: Floats
     square: Floats
@@ -82,25 +87,29 @@ class Trend:
         bent = columns.size * (columns.size + 3) // 2 * CELLS_A_TERM <= target.size
         chosen = _choose(_terms(scaled, bent), columns.size, target, weight, groups)
         linear, square = _unfolded(chosen.slopes, columns.size)
+        further = BEYOND * float(np.ptp(target))
+        least, most = float(target.min()) - further, float(target.max()) + further
         trend = cls(
             columns=columns,
             centre=centre,
             scale=np.where(scale > 0, scale, 1.0),
             low=scaled.min(axis=0) - reach,
             high=scaled.max(axis=0) + reach,
+            least=least,
+            most=most,
             constant=chosen.constant,
             linear=linear,
             square=square,
             penalty=chosen.penalty,
             bend=chosen.bend,
         )
-        return trend, chosen.left_out
+        return trend, chosen.left_out.clip(least, most)
 
     def of(self, rows: Rows) -> Floats:
         """Value of cells: (m, predictors) to (m,)."""
         scaled = np.clip((rows[:, self.columns] - self.centre) / self.scale, self.low, self.high)
         found: Floats = self.constant + np.einsum("ij,ij->i", scaled @ self.square + self.linear, scaled)
-        return found
+        return found.clip(self.least, self.most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

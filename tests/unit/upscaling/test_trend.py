@@ -15,7 +15,7 @@ def test_carries_a_parabola_on_and_stops() -> None:
     target = truth(*rows[:, :2].astype(float).T)
     trend, left_out = Trend.fit(rows, target, np.ones(400), np.arange(400) // 40, np.array([0, 1]))
     assert left_out == pytest.approx(target, abs=1e-3)
-    new = np.array([[1.3, 1.2, 9.0], [0.5, -0.3, 0.0]], np.float32)  # beyond; the third is not used
+    new = np.array([[1.2, 1.1, 9.0], [0.5, -0.3, 0.0]], np.float32)  # beyond; the third is not used
     assert trend.of(new) == pytest.approx(truth(*new[:, :2].astype(float).T), abs=0.01)
     ends = rows[:, 0].max() + BEYOND * np.ptp(rows[:, 0])
     far = np.array([[50.0, 0.5, 0.0], [ends, 0.5, 0.0]], np.float32)
@@ -45,3 +45,13 @@ def test_few_cells_make_it_linear() -> None:
     rows = draw.random((60, 5)).astype(np.float32)
     trend, _ = Trend.fit(rows, rows[:, 0] ** 2 * 1.0, np.ones(60), np.zeros(60, int), np.arange(5))
     assert not trend.square.any()
+
+
+def test_predictors_that_run_away_together_end_at_the_values_own_range() -> None:
+    draw = np.random.default_rng(5)
+    rows = draw.random((400, 2)).astype(np.float32)
+    target = rows[:, 0].astype(float) * rows[:, 1] * 100
+    trend, _ = Trend.fit(rows, target, np.ones(400), np.arange(400) // 40, np.arange(2))
+    inside, outside = trend.of(np.array([[0.9, 0.9], [1.5, 1.5]], np.float32))
+    assert inside == pytest.approx(81, abs=1)
+    assert outside == pytest.approx(target.max() + BEYOND * np.ptp(target))
