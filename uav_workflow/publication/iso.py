@@ -9,9 +9,10 @@ from typing import Any
 from lxml import etree
 
 from uav_workflow.domain.campaign import Creator
+from uav_workflow.publication.iso_parts import distribution, extents, keyword_groups, resolutions
 from uav_workflow.publication.iso_quality import quality_information
-from uav_workflow.publication.record import PublishedFile, Record, Step
-from uav_workflow.publication.sentences import keywords, lineage_statement, name_and_mail, step_sentences
+from uav_workflow.publication.record import Record, Step
+from uav_workflow.publication.sentences import lineage_statement, name_and_mail, step_sentences
 from uav_workflow.publication.titles import abstracts
 from uav_workflow.publication.xml import Dialect
 
@@ -36,6 +37,7 @@ _DIALECT = Dialect(
     namespaces=NAMESPACES,
     codes="http://standards.iso.org/iso/19115/resources/Codelists/cat/codelists.xml",
     free_text="lan",
+    url="gco:CharacterString",
 )
 _node, _text, _code, _missing = _DIALECT.node, _DIALECT.text, _DIALECT.code, _DIALECT.missing
 
@@ -80,7 +82,7 @@ def _metadata(record: Record) -> Any:
         chinese,
         *(_reference_system(crs) for crs in systems),
         _node("mdb:identificationInfo", _identification(record)),
-        _distribution(record.files),
+        distribution(_DIALECT, record),
         quality_information(_DIALECT, record),
         _lineage(record),
     )
@@ -88,8 +90,6 @@ def _metadata(record: Record) -> Any:
 
 def _identification(record: Record) -> Any:
     campaign, (abstract, abstract_zh) = record.campaign, abstracts(record)
-    sizes = {cell for flight in record.flights for cell in flight.cells_m}
-    sizes |= {flight.pixel_m for flight in record.flights if flight.pixel_m is not None}
     citation = _node(
         "cit:CI_Citation",
         _text("cit:title", record.title, chinese=record.title_zh),
@@ -105,66 +105,13 @@ def _identification(record: Record) -> Any:
         _text("mri:abstract", abstract, chinese=abstract_zh),
         *(_text("mri:credit", fund) for fund in campaign.funding),
         _contact("mri:pointOfContact", campaign.contact) if campaign.contact else None,
-        _code("mri:spatialRepresentationType", "mcc:MD_SpatialRepresentationTypeCode", "grid") if sizes else None,
-        *(_resolution(size) for size in sorted(sizes)),
+        *resolutions(_DIALECT, record),
         *(_node("mri:topicCategory", _node("mri:MD_TopicCategoryCode", text=topic)) for topic in record.topics),
-        *_extents(record),
-        *_keywords(record),
+        *extents(_DIALECT, record),
+        *keyword_groups(_DIALECT, record),
         _licence(campaign.licence) if campaign.licence else None,
         _node("mri:defaultLocale", _locale("eng", None)),
     )
-
-
-def _extents(record: Record) -> list[Any]:
-    extents = [_extent(None, record.bbox, record.start, record.end, "period")]
-    if len(record.flights) > 1:
-        extents += [
-            _extent(flight.flight_id, flight.bbox, flight.start, flight.end, f"period-{number}")
-            for number, flight in enumerate(record.flights, 1)
-        ]
-    return extents
-
-
-def _extent(
-    name: str | None, bbox: tuple[float, float, float, float], start: datetime, end: datetime, gml_id: str
-) -> Any:
-    west, south, east, north = bbox
-    sides = {"westBoundLongitude": west, "eastBoundLongitude": east}
-    sides |= {"southBoundLatitude": south, "northBoundLatitude": north}
-    box = _node(
-        "gex:EX_GeographicBoundingBox",
-        *(_node(f"gex:{side}", _node("gco:Decimal", text=f"{value:.8f}")) for side, value in sides.items()),
-    )
-    period = _node(
-        "gml:TimePeriod",
-        _node("gml:beginPosition", text=start.isoformat()),
-        _node("gml:endPosition", text=end.isoformat()),
-        attributes={"gml:id": gml_id},
-    )
-    return _node(
-        "mri:extent",
-        _node(
-            "gex:EX_Extent",
-            _text("gex:description", name) if name else None,
-            _node("gex:geographicElement", box),
-            _node("gex:temporalElement", _node("gex:EX_TemporalExtent", _node("gex:extent", period))),
-        ),
-    )
-
-
-def _keywords(record: Record) -> list[Any]:
-    return [
-        _node(
-            "mri:descriptiveKeywords",
-            _node(
-                "mri:MD_Keywords",
-                *(_text("mri:keyword", word, chinese=chinese) for word, chinese in words),
-                _code("mri:type", "mri:MD_KeywordTypeCode", kind),
-            ),
-        )
-        for kind, words in keywords(record)
-        if words
-    ]
 
 
 def _licence(licence: str) -> Any:
@@ -180,11 +127,6 @@ def _licence(licence: str) -> Any:
     )
 
 
-def _resolution(metres: float) -> Any:
-    distance = _node("gco:Distance", text=f"{metres:g}", attributes={"uom": "m"})
-    return _node("mri:spatialResolution", _node("mri:MD_Resolution", _node("mri:distance", distance)))
-
-
 def _reference_system(crs: str) -> Any:
     authority, _, code = crs.rpartition(":")
     identifier = _node(
@@ -194,26 +136,6 @@ def _reference_system(crs: str) -> Any:
     )
     system = _node("mrs:MD_ReferenceSystem", _node("mrs:referenceSystemIdentifier", identifier))
     return _node("mdb:referenceSystemInfo", system)
-
-
-def _distribution(files: tuple[PublishedFile, ...]) -> Any | None:
-    if not files:
-        return None
-    links = [
-        _node(
-            "mrd:onLine",
-            _node(
-                "cit:CI_OnlineResource",
-                _text("cit:linkage", file.name),
-                _text("cit:name", file.title),
-                _text("cit:description", f"{file.media_type}, {file.size} bytes, sha256 {file.sha256}"),
-                _code("cit:function", "cit:CI_OnLineFunctionCode", "download"),
-            ),
-        )
-        for file in files
-    ]
-    options = _node("mrd:transferOptions", _node("mrd:MD_DigitalTransferOptions", *links))
-    return _node("mdb:distributionInfo", _node("mrd:MD_Distribution", options))
 
 
 def _lineage(record: Record) -> Any | None:

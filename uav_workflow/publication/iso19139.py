@@ -9,9 +9,10 @@ from typing import Any
 from lxml import etree
 
 from uav_workflow.domain.campaign import Creator
+from uav_workflow.publication.iso_parts import distribution, extents, keyword_groups, resolutions
 from uav_workflow.publication.iso_quality import reports
-from uav_workflow.publication.record import PublishedFile, PublishedFlight, Record, Step
-from uav_workflow.publication.sentences import keywords, lineage_statement, name_and_mail, step_sentences
+from uav_workflow.publication.record import Record, Step
+from uav_workflow.publication.sentences import lineage_statement, name_and_mail, step_sentences
 from uav_workflow.publication.titles import abstracts
 from uav_workflow.publication.xml import Dialect
 
@@ -26,6 +27,8 @@ _DIALECT = Dialect(
     namespaces=NAMESPACES,
     codes="http://standards.iso.org/iso/19139/resources/gmxCodelists.xml",
     free_text="gmd",
+    url="gmd:URL",
+    package="gmd",
 )
 _node, _text, _code, _missing = _DIALECT.node, _DIALECT.text, _DIALECT.code, _DIALECT.missing
 
@@ -66,7 +69,7 @@ def _metadata(record: Record) -> Any:
         _node("gmd:locale", _locale()),
         *(_reference_system(crs) for crs in dict.fromkeys(flight.crs for flight in record.flights)),
         _node("gmd:identificationInfo", _identification(record)),
-        _distribution(record.files),
+        distribution(_DIALECT, record),
         _quality(record),
     )
 
@@ -82,22 +85,19 @@ def _locale() -> Any:
 
 def _identification(record: Record) -> Any:
     campaign, (abstract, abstract_zh) = record.campaign, abstracts(record)
-    sizes = {cell for flight in record.flights for cell in flight.cells_m}
-    sizes |= {flight.pixel_m for flight in record.flights if flight.pixel_m is not None}
     return _node(
         "gmd:MD_DataIdentification",
         _node("gmd:citation", _citation(record)),
         _text("gmd:abstract", abstract, chinese=abstract_zh),
         *(_text("gmd:credit", fund) for fund in campaign.funding),
         _contact("gmd:pointOfContact", campaign.contact) if campaign.contact else None,
-        *_keywords(record),
+        *keyword_groups(_DIALECT, record),
         _licence(campaign.licence) if campaign.licence else None,
-        _code("gmd:spatialRepresentationType", "gmd:MD_SpatialRepresentationTypeCode", "grid") if sizes else None,
-        *(_resolution(size) for size in sorted(sizes)),
+        *resolutions(_DIALECT, record),
         _code("gmd:language", "gmd:LanguageCode", "eng"),
         _code("gmd:characterSet", "gmd:MD_CharacterSetCode", "utf8"),
         *(_node("gmd:topicCategory", _node("gmd:MD_TopicCategoryCode", text=topic)) for topic in record.topics),
-        *_extents(record),
+        *extents(_DIALECT, record),
     )
 
 
@@ -120,21 +120,6 @@ def _date(moment: datetime) -> Any:
     return _node("gmd:CI_Date", date, _code("gmd:dateType", "gmd:CI_DateTypeCode", "creation"))
 
 
-def _keywords(record: Record) -> list[Any]:
-    return [
-        _node(
-            "gmd:descriptiveKeywords",
-            _node(
-                "gmd:MD_Keywords",
-                *(_text("gmd:keyword", word, chinese=chinese) for word, chinese in words),
-                _code("gmd:type", "gmd:MD_KeywordTypeCode", kind),
-            ),
-        )
-        for kind, words in keywords(record)
-        if words
-    ]
-
-
 def _licence(licence: str) -> Any:
     # "license" is how the code list of 2003 spells it; words are allowed beside otherRestrictions alone.
     return _node(
@@ -148,45 +133,6 @@ def _licence(licence: str) -> Any:
     )
 
 
-def _resolution(metres: float) -> Any:
-    distance = _node("gco:Distance", text=f"{metres:g}", attributes={"uom": "m"})
-    return _node("gmd:spatialResolution", _node("gmd:MD_Resolution", _node("gmd:distance", distance)))
-
-
-def _extents(record: Record) -> list[Any]:
-    extents = [_extent(None, record, "period")]
-    if len(record.flights) > 1:
-        extents += [
-            _extent(flight.flight_id, flight, f"period-{number}") for number, flight in enumerate(record.flights, 1)
-        ]
-    return extents
-
-
-def _extent(name: str | None, of: Record | PublishedFlight, gml_id: str) -> Any:
-    west, south, east, north = of.bbox
-    sides = {"westBoundLongitude": west, "eastBoundLongitude": east}
-    sides |= {"southBoundLatitude": south, "northBoundLatitude": north}
-    period = _node(
-        "gml:TimePeriod",
-        _node("gml:beginPosition", text=of.start.isoformat()),
-        _node("gml:endPosition", text=of.end.isoformat()),
-        attributes={"gml:id": gml_id},
-    )
-    box = _node(
-        "gmd:EX_GeographicBoundingBox",
-        *(_node(f"gmd:{side}", _node("gco:Decimal", text=f"{value:.8f}")) for side, value in sides.items()),
-    )
-    return _node(
-        "gmd:extent",
-        _node(
-            "gmd:EX_Extent",
-            _text("gmd:description", name) if name else None,
-            _node("gmd:geographicElement", box),
-            _node("gmd:temporalElement", _node("gmd:EX_TemporalExtent", _node("gmd:extent", period))),
-        ),
-    )
-
-
 def _reference_system(crs: str) -> Any:
     authority, _, code = crs.rpartition(":")
     identifier = _node(
@@ -196,26 +142,6 @@ def _reference_system(crs: str) -> Any:
     )
     system = _node("gmd:MD_ReferenceSystem", _node("gmd:referenceSystemIdentifier", identifier))
     return _node("gmd:referenceSystemInfo", system)
-
-
-def _distribution(files: tuple[PublishedFile, ...]) -> Any | None:
-    if not files:
-        return None
-    links = [
-        _node(
-            "gmd:onLine",
-            _node(
-                "gmd:CI_OnlineResource",
-                _node("gmd:linkage", _node("gmd:URL", text=file.name)),
-                _text("gmd:name", file.title),
-                _text("gmd:description", f"{file.media_type}, {file.size} bytes, sha256 {file.sha256}"),
-                _code("gmd:function", "gmd:CI_OnLineFunctionCode", "download"),
-            ),
-        )
-        for file in files
-    ]
-    options = _node("gmd:transferOptions", _node("gmd:MD_DigitalTransferOptions", *links))
-    return _node("gmd:distributionInfo", _node("gmd:MD_Distribution", options))
 
 
 def _quality(record: Record) -> Any | None:
@@ -260,7 +186,7 @@ def _party(
     role: str, *, name: str | None = None, organisation: str | None = None, mail: str = "", home: str = ""
 ) -> Any:
     address = _node("gmd:address", _node("gmd:CI_Address", _text("gmd:electronicMailAddress", mail))) if mail else None
-    online = _node("gmd:CI_OnlineResource", _node("gmd:linkage", _node("gmd:URL", text=home)))
+    online = _node("gmd:CI_OnlineResource", _DIALECT.address("gmd:linkage", home))
     ways = _node("gmd:CI_Contact", address, _node("gmd:onlineResource", online) if home else None)
     return _node(
         "gmd:CI_ResponsibleParty",

@@ -21,11 +21,17 @@ class Dialect:
         Address of the code lists.
     free_text : str
         Prefix of text in several languages.
+    url : str
+        Element that holds an address.
+    package : str
+        Prefix that stands for packages of ISO 19115-3 that it lacks; the encoding of 2007 has one for all.
     """
 
     namespaces: Mapping[str, str]
     codes: str
     free_text: str
+    url: str
+    package: str = ""
 
     def node(
         self, tag: str, *children: Any, text: str | None = None, attributes: Mapping[str, str] | None = None
@@ -53,6 +59,10 @@ class Dialect:
             attributes={"xsi:type": f"{free}:PT_FreeText_PropertyType"},
         )
 
+    def address(self, tag: str, url: str) -> Any:
+        """Where something is found."""
+        return self.node(tag, self.node(self.url, text=url))
+
     def code(self, tag: str, kind: str, value: str) -> Any:
         """Entry of a code list."""
         entry = {"codeList": f"{self.codes}#{kind.partition(':')[2]}", "codeListValue": value}
@@ -64,4 +74,4 @@ class Dialect:
 
     def _qualified(self, name: str) -> str:
         prefix, colon, local = name.partition(":")
-        return f"{{{self.namespaces[prefix]}}}{local}" if colon else name
+        return f"{{{self.namespaces[prefix if prefix in self.namespaces else self.package]}}}{local}" if colon else name
