@@ -17,7 +17,6 @@ from pyproj import Transformer
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from uav_workflow.domain.campaign import Campaign, Creator
-from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.product import Made
 from uav_workflow.errors import NotMade
 from uav_workflow.handover.maps import GridSettings
@@ -371,37 +370,3 @@ def test_the_collection_says_what_the_campaign_says_and_no_more(order: dict[str,
     asked = json.loads((order["out"] / "collection.json").read_text())
     assert asked["license"] == "other"
     assert "Licence: Ask us." in asked["description"]
-
-
-def test_templates_and_a_point_spread(order: dict[str, Any], tmp_path: Path) -> None:
-    with cog(tmp_path / "gf6.tif", Grid("EPSG:32647", 599998.0, 4200101.0, 16.0, 8, 9), ("nir",)) as target:
-        target.write(next(Grid("", 0, 0, 1, 8, 9).blocks()), np.ones((1, 9, 8)))
-    with cog(tmp_path / "far.tif", Grid("EPSG:32648", 70000.0, 4213000.0, 16.0, 800, 900), ("nir",)):
-        pass
-    templates = {"gf6-16m": tmp_path / "gf6.tif", "far": tmp_path / "far.tif"}
-    settings = GridSettings(cells_m=(), templates=templates, psf_fwhm=1.2)
-    made = make_handover(**(order | {"grids": settings}))
-    assert [finding.code for finding in made.findings] == ["handover-psf-crs"]
-    assert not (order["out"] / "fvc_green_far.tif").exists()
-    with Raster(order["out"] / "fvc_green_gf6-16m.tif") as raster:
-        assert (raster.grid.x_min - 599998) % 16 == 0
-        assert (raster.grid.y_max - 4200101) % 16 == 0
-    assert made.facts["gf6-16m"]["fvc_green"]["conservation_error"] is None  # type: ignore[index,call-overload]
-    item = json.loads((order["out"] / "20240715-abc123-gf6-16m.json").read_text())
-    assert "grid:code" not in item["properties"]
-
-
-def test_a_projection_without_a_code_keeps_its_words(order: dict[str, Any], tmp_path: Path) -> None:
-    """MODIS' sinusoidal cells, by a template."""
-    sinusoidal = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
-    grid = Grid(sinusoidal, 8895604.157, 4447802.079, 463.312717, 40, 900)
-    with cog(tmp_path / "modis.tif", grid, ("nir",)):
-        pass
-    settings = GridSettings(cells_m=(), templates={"modis": tmp_path / "modis.tif"})
-    made = make_handover(**(order | {"grids": settings}))
-    facts = made.facts["modis"]["fvc_green"]  # type: ignore[index,call-overload]
-    assert facts["conservation_error"] < 1e-6  # type: ignore[index,call-overload,operator]
-    item = json.loads((order["out"] / "20240715-abc123-modis.json").read_text())
-    assert "6371007.181" in item["properties"]["proj:wkt2"]
-    assert item["properties"]["proj:code"] is None
-    validator({}).validate_core(item, kind_of(item), "1.1.0")
