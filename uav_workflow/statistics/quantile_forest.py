@@ -112,7 +112,7 @@ class QuantileForest:
     _nodes: _Nodes
 
     @classmethod
-    def fit(cls, rows: Rows, target: Floats, weight: Floats | None = None, *, jobs: int = 1) -> QuantileForest:
+    def fit(cls, rows: Rows, target: Floats, weight: Floats | None = None) -> QuantileForest:
         """Grow `TREES` trees on bootstrap samples with a fixed seed; half of the features are tried at each split.
 
         Parameters
@@ -121,14 +121,13 @@ class QuantileForest:
         target : float64 (n,)
         weight : float64 (n,), optional
             Above 0; all alike when absent.
-        jobs : int
-            Trees grown at a time; they are the same whatever the number.
         """
         from sklearn.ensemble import RandomForestRegressor
 
+        # threads of scikit-learn 1.9 race for the filters of warnings and then warn of themselves, thousands of times
         share = max(1, rows.shape[1] // 2) / rows.shape[1]
         forest = RandomForestRegressor(
-            n_estimators=TREES, min_samples_leaf=LEAST_LEAF, max_features=share, random_state=0, n_jobs=jobs
+            n_estimators=TREES, min_samples_leaf=LEAST_LEAF, max_features=share, random_state=0, n_jobs=1
         ).fit(rows, target, sample_weight=weight)
         leaves = forest.apply(rows)
         trees = tuple(

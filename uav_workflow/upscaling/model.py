@@ -62,7 +62,6 @@ class UpscalingModel:
         judged: LeftOut,
         *,
         signal: NDArray[np.int64],
-        jobs: int = 1,
     ) -> UpscalingModel:
         """Fit the best form to all cells; interval and area are those of the groups that were left out.
 
@@ -75,7 +74,7 @@ class UpscalingModel:
         signal : int64 (k,)
             Predictors a trend may use.
         """
-        forms = fit_forms(rows, samples, judged.folds.groups, signal, jobs=jobs)
+        forms = fit_forms(rows, samples, judged.folds.groups, signal)
         return cls(
             variable=variable,
             predictors=predictors,

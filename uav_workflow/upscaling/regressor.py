@@ -49,7 +49,7 @@ class Regressor:
         return np.stack([base + mean if self.form == "trend_and_forest" else base, base + low, base + high])
 
 
-def fit_forms(rows: Rows, samples: Samples, groups: Ints, signal: Ints, *, jobs: int = 1) -> dict[str, Regressor]:
+def fit_forms(rows: Rows, samples: Samples, groups: Ints, signal: Ints) -> dict[str, Regressor]:
     """Fit every form to the same cells.
 
     The second forest learns what the trend leaves of cells it was not fitted to, so that its quantiles are those of a
@@ -64,14 +64,10 @@ def fit_forms(rows: Rows, samples: Samples, groups: Ints, signal: Ints, *, jobs:
         Predictors of the trend; without any there is the forest alone.
     """
     value, weight = samples.value, samples.weight
-    found = {"forest": Regressor(form="forest", trend=None, forest=_grown(rows, value, weight, jobs))}
+    found = {"forest": Regressor(form="forest", trend=None, forest=QuantileForest.fit(rows, value, weight))}
     if signal.size:
         trend, left_out = Trend.fit(rows, value, weight, groups, signal)
-        forest = _grown(rows, value - left_out, weight, jobs)
+        forest = QuantileForest.fit(rows, value - left_out, weight)
         for form in ("trend", "trend_and_forest"):
             found[form] = Regressor(form=form, trend=trend, forest=forest)
     return found
-
-
-def _grown(rows: Rows, target: Floats, weight: Floats, jobs: int) -> QuantileForest:
-    return QuantileForest.fit(rows, target, weight, jobs=jobs)

@@ -54,7 +54,7 @@ def upscale(
     least_coverage : float
         Share of a cell that has to be covered to learn from it.
     jobs : int, optional
-        Threads; as many as cores when absent.
+        Threads that map; as many as cores when absent.
     sources : sequence of str
         Names of the predictors' files for the page.
 
@@ -74,7 +74,7 @@ def upscale(
     judged, findings = [], []
     for variable in wanted:
         samples, told = choose(table, variable, stack.grid.pixel_m, least_coverage)
-        one, more = judge(variable, samples, stack, jobs=workers)
+        one, more = judge(variable, samples, stack)
         judged.append(one)
         findings += [*told, *more]
     out.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def upscale(
     return Made(findings=tuple(findings), facts=facts)
 
 
-def judge(variable: str, samples: Samples, stack: PredictorStack, *, jobs: int = 1) -> tuple[Judged, list[Finding]]:
+def judge(variable: str, samples: Samples, stack: PredictorStack) -> tuple[Judged, list[Finding]]:
     """Fit a variable's model and leave its cells out in every way they allow.
 
     Raises
@@ -119,8 +119,8 @@ def judge(variable: str, samples: Samples, stack: PredictorStack, *, jobs: int =
     by = deciding(folds)
     findings += _few_groups(variable, samples, by)
     signal = np.array([place for place, name in enumerate(names) if name in stack.signal], np.int64)
-    left_out = {name: leave_out(rows, samples, one, signal, jobs=jobs) for name, one in folds.items()}
-    model = UpscalingModel.fit(variable, names, rows, samples, left_out[by], signal=signal, jobs=jobs)
+    left_out = {name: leave_out(rows, samples, one, signal) for name, one in folds.items()}
+    model = UpscalingModel.fit(variable, names, rows, samples, left_out[by], signal=signal)
     return Judged(model=model, samples=samples, by=by, left_out=left_out), findings
 
 

@@ -87,9 +87,7 @@ def deciding(folds: Mapping[str, Folds]) -> str:
     return "random_folds"
 
 
-def leave_out(
-    rows: NDArray[np.float32], samples: Samples, folds: Folds, signal: NDArray[np.int64], *, jobs: int = 1
-) -> LeftOut:
+def leave_out(rows: NDArray[np.float32], samples: Samples, folds: Folds, signal: NDArray[np.int64]) -> LeftOut:
     """Predict every group by models fitted without it, and choose the form that does best.
 
     Parameters
@@ -103,7 +101,7 @@ def leave_out(
     rise: dict[str, Floats] = {}
     for kept, out in folds.split():
         lots = [draw.choice(rows[:, column], int(out.sum())) for column in range(rows.shape[1])]
-        models = fit_forms(rows[kept], samples.among(kept), folds.groups[kept], signal, jobs=jobs)
+        models = fit_forms(rows[kept], samples.among(kept), folds.groups[kept], signal)
         for form, model in models.items():
             seen.setdefault(form, np.empty((3, samples.n)))[:, out] = model.of(rows[out])
             rise.setdefault(form, np.empty((rows.shape[1], samples.n)))[:, out] = [
