@@ -14,6 +14,7 @@ from uav_workflow.cli.output import JsonFlag, emit, findings_table, log, out
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from calibration.alone import CalibratedFolder
     from calibration.panels import PanelPlace
     from calibration.settings import CalibrationSettings
     from uav_workflow.findings import Finding
@@ -60,27 +61,30 @@ def calibrate(
     workers: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 2,
 ) -> None:
     """Turn pictures into reflectance: one float32 TIFF each, panel pictures too, and calibration.json beside them."""
+    changes = [*(set_ or ()), *_switches(use_panels, use_sun_sensor)]
+    settings = _settings(changes, recipe, panels=panels, markers=markers, at=panel_at, pan_sharpen=pan_sharpen)
+    done = _calibrated(folder, target, settings, workers)
+    if json_:
+        findings = [finding.to_json() for finding in done.findings]
+        emit({"folder": str(folder), "out": str(target), **done.document, "findings": findings})
+    else:
+        _show(done.findings, done.document, target)
+
+
+def _calibrated(folder: Path, target: Path, settings: CalibrationSettings, workers: int) -> CalibratedFolder:
     from rich.progress import Progress
 
     from calibration.alone import calibrate_folder
 
-    settings = _settings(
-        [*(set_ or ()), *_switches(use_panels, use_sun_sensor)], recipe, panels=panels, markers=markers, at=panel_at
-    )
     with Progress(console=log, transient=True, disable=not log.is_terminal) as bar:
         row = bar.add_task("calibrating", total=1.0)
-        done = calibrate_folder(
+        return calibrate_folder(
             folder,
             target,
-            settings=replace(settings, pan_sharpen=pan_sharpen),
+            settings=settings,
             workers=workers,
             progress=lambda fraction, text: bar.update(row, completed=fraction, description=text),
         )
-    findings = [finding.to_json() for finding in done.findings]
-    if json_:
-        emit({"folder": str(folder), "out": str(target), **done.document, "findings": findings})
-        return
-    _show(done.findings, done.document, target)
 
 
 def _show(findings: Sequence[Finding], document: Mapping[str, Any], target: Path) -> None:
@@ -109,6 +113,7 @@ def _settings(
     panels: Sequence[Path] | None,
     markers: Path | None,
     at: Sequence[str] | None,
+    pan_sharpen: bool,
 ) -> CalibrationSettings:
     from calibration.markers import read_markers
     from calibration.settings import CalibrationSettings
@@ -120,10 +125,12 @@ def _settings(
         panel_tables=tuple(panels or ()),
         panel_markers=(*chosen.panel_markers, *(read_markers(markers) if markers else ())),
         panel_places={**chosen.panel_places, **dict(map(_place, at or ()))},
+        pan_sharpen=pan_sharpen,
     )
 
 
 def _place(text: str) -> tuple[str, PanelPlace]:
+    from calibration.alone import CalibratedFolder
     from calibration.panels import PanelPlace
     from uav_workflow.errors import UsageError
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from uav_workflow.domain.flight import Capture
+from uav_workflow.domain.flight import BandImage, Capture
 from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.domain.product import Json
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
@@ -71,12 +71,10 @@ def reconstruct(
     EngineError
         Too few photos, no positions, no overlap.
     """
-    settings = settings or StructureSettings()
-    report = progress or (lambda share, text: None)
     if len(captures) < 3:
         raise EngineError(f"{len(captures)} captures: photogrammetry needs at least 3 overlapping ones")
     work.mkdir(parents=True, exist_ok=True)
-    watch = Stopwatch()
+    settings, report, watch = settings or StructureSettings(), progress or (lambda share, text: None), Stopwatch()
     positions = position_priors(captures, [point for point in control if not point.is_check])
     primaries = [capture.primary for capture in captures]
     free = tie_photos(primaries, positions, work, settings=settings.ties, report=report, watch=watch)
@@ -84,26 +82,30 @@ def reconstruct(
     placed, known = _in_block_order(captures, positions, free.block.names)
     calibration, points = _adjusted(free, placed, known, control, settings.calibration)
     watch.stage("adjustment")
-    facts = block_facts(calibration, placed, len(captures)) | free.facts() | _ground_facts(calibration, points)
     cameras, shots = _primary_shots(calibration, placed)
+    facts = block_facts(calibration, placed, len(captures)) | free.facts() | _ground_facts(calibration, points)
     if any(len(capture.images) > 1 for capture in placed):
         report(0.92, "aligning the bands")
         facts["rig"] = _align_bands(placed, shots, cameras, calibration, settings.rig)
         watch.stage("bands")
     facts["cpu_s"] = watch.seconds
     report(1.0, "cameras are placed")
-    lost = [image.name for image in primaries if image.name not in shots]
     reconstruction = Reconstruction(
         crs=positions.crs,
         offset=positions.offset,
         cameras=cameras,
         shots=tuple(shots[name] for name in sorted(shots)),
         points=calibration.points,
-        missing=tuple(image.name for capture in captures for image in capture.images if image.name not in shots),
+        missing=_unplaced([image for capture in captures for image in capture.images], shots),
         facts=facts,
     )
-    said = (*strength_findings(calibration, known), *placement_findings(lost, free.others, len(captures)))
-    return Structure(reconstruction=reconstruction, points=tuple(points), findings=(*calibration.findings, *said))
+    said = [*calibration.findings, *strength_findings(calibration, known)]
+    said += placement_findings(_unplaced(primaries, shots), free.others, len(captures))
+    return Structure(reconstruction=reconstruction, points=tuple(points), findings=tuple(said))
+
+
+def _unplaced(images: Sequence[BandImage], shots: Mapping[str, Shot]) -> tuple[str, ...]:
+    return tuple(image.name for image in images if image.name not in shots)
 
 
 def _ground_facts(calibration: Calibration, points: Sequence[PointResidual]) -> dict[str, Json]:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -98,29 +99,41 @@ def aggregate(
         A point spread is asked for on cells in another CRS than the raster's.
     """
     with Raster(path) as raster:
-        if fwhm_cells is not None and grid.crs != raster.grid.crs:
-            raise UsageError(
-                f"{path.name}: point-spread weights need cells in the flight's own CRS ({raster.grid.crs}, not "
-                f"{grid.crs}); leave handover.psf_fwhm out, or the grid"
-            )
+        turned = grid.crs != raster.grid.crs
+        if turned and fwhm_cells is not None:
+            _refuse_point_spread(path, raster.grid.crs, grid.crs)
         sums = {band: _Sums.on(grid) for band in bands}
-        fewest = 1 if grid.crs == raster.grid.crs else TURNED_CELLS
+        fewest = TURNED_CELLS if turned else 1
+        margin = 0.0 if fwhm_cells is None else REACH * fwhm_cells / FWHM_OF_SIGMA
         for block in grid.blocks(max(fewest, int(WORK_PIXELS * raster.grid.pixel_m / grid.pixel_m))):
             cells = grid.window(block)
-            window = _pixels(raster.grid, cells, 0.0 if fwhm_cells is None else REACH * fwhm_cells / FWHM_OF_SIGMA)
-            if window is not None:
-                of_a_cell = max(window.height, window.width) / max(block.height, block.width)
-                step = math.ceil(of_a_cell / (1.5 * WORK_PIXELS))
-                for part in _parts(window):
-                    weights = _weights(raster.grid, part, cells, fwhm_cells)
-                    for band, plane in zip(bands, raster.read(part, tuple(bands)), strict=True):
-                        values = plane.astype(np.float64)
-                        sums[band].add(block, weights, values, is_code=band in flags)
-                        if band in quantiles:
-                            sums[band].remember(weights, values, step)
-                for band in quantiles:
-                    sums[band].settle(block)
+            window = _pixels(raster.grid, cells, margin)
+            if window is None:
+                continue
+            step = _step(window, block)
+            for part in _parts(window):
+                weights = _weights(raster.grid, part, cells, fwhm_cells)
+                for band, plane in zip(bands, raster.read(part, tuple(bands)), strict=True):
+                    values = plane.astype(np.float64)
+                    sums[band].add(block, weights, values, is_code=band in flags)
+                    if band in quantiles:
+                        sums[band].remember(weights, values, step)
+            for band in quantiles:
+                sums[band].settle(block)
     return {band: part.cells(grid) for band, part in sums.items()}
+
+
+def _refuse_point_spread(path: Path, own: str, cells: str) -> NoReturn:
+    raise UsageError(
+        f"{path.name}: point-spread weights need cells in the flight's own CRS ({own}, not {cells}); leave "
+        "handover.psf_fwhm out, or the grid"
+    )
+
+
+def _step(window: Block, block: Block) -> int:
+    """Of rows and columns whose pixels are remembered for quantiles: few enough a cell."""
+    of_a_cell = max(window.height, window.width) / max(block.height, block.width)
+    return math.ceil(of_a_cell / (1.5 * WORK_PIXELS))
 
 
 def conservation_error(cells: Cells, grid: Grid) -> float:

@@ -22,7 +22,7 @@ from uav_workflow.handover.modis import modis_tiles
 from uav_workflow.handover.samples import COLUMNS, write_samples
 from uav_workflow.handover.stac import FileEntry, ItemEntry, Subject, write_catalog
 from uav_workflow.handover.tables import table_files
-from uav_workflow.handover.variables import FlightMaps, variables_of
+from uav_workflow.handover.variables import FlightMaps, Variable, variables_of
 from uav_workflow.handover.when import Visit
 from uav_workflow.plots.columns import COLUMNS as PLOT_COLUMNS
 
@@ -76,25 +76,33 @@ def make_handover(
     if not variables and plots is None:
         raise NotMade("there is no cover, no biomass and no plot table to hand over")
     made = list(make_grid_maps(variables, grids or GridSettings(), out))
-    facts: dict[str, Json] = {grid_maps.place.name: grid_maps.facts for grid_maps in made}
-    findings = [*visit.findings, *(finding for grid_maps in made for finding in grid_maps.findings)]
-    findings += [finding for made_bridge in bridges for finding in made_bridge.findings]
     items = [_map_item(visit, grid_maps) for grid_maps in made if grid_maps.files]
-    if items:
-        _, crs = extent([variable.value.path for variable in variables])
-        samples = write_samples(made, crs, visit, maps, out)
-        facts["samples"] = dict(samples.facts)
-        findings += samples.findings
+    samples = write_samples(made, _crs(variables), visit, maps, out) if items else None
+    if samples is not None:
         items.append(_table_item(visit, "samples", "sample table", _sample_files(out, maps.land_cover)))
     items += [_bridge_item(visit, made_bridge, out) for made_bridge in bridges]
     if plots is not None:
         items.append(_table_item(visit, "plots", "plots", _plot_files(plots, out)))
     items[0] = replace(items[0], files=[*items[0].files, write_lineage(lineage, out)])
     write_catalog(out, _subject(visit, lineage, campaign), items)
+    return _said(visit, made, samples, bridges)
+
+
+def _crs(variables: Sequence[Variable]) -> str:
+    return extent([variable.value.path for variable in variables])[1]
+
+
+def _said(visit: Visit, made: Sequence[GridMaps], samples: Made | None, bridges: Sequence[Bridge]) -> Made:
+    """Findings and facts of all parts."""
+    facts: dict[str, Json] = {grid_maps.place.name: grid_maps.facts for grid_maps in made}
+    if samples is not None:
+        facts["samples"] = dict(samples.facts)
     if bridges:
         facts["half_cell_test"] = {made_bridge.scene.name: made_bridge.shift.to_json() for made_bridge in bridges}
     facts["start_utc"], facts["end_utc"] = visit.span.start.isoformat(), visit.span.end.isoformat()
-    return Made(findings=tuple(findings), facts=facts)
+    findings = [*visit.findings, *(finding for grid_maps in made for finding in grid_maps.findings)]
+    findings += [finding for made_bridge in bridges for finding in made_bridge.findings]
+    return Made(findings=(*findings, *(samples.findings if samples else ())), facts=facts)
 
 
 def _subject(visit: Visit, lineage: Mapping[str, Json], campaign: Campaign | None) -> Subject:
