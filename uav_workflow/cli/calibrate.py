@@ -130,7 +130,6 @@ def _settings(
 
 
 def _place(text: str) -> tuple[str, PanelPlace]:
-    from calibration.alone import CalibratedFolder
     from calibration.panels import PanelPlace
     from uav_workflow.errors import UsageError
 

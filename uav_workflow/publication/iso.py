@@ -9,7 +9,14 @@ from typing import Any
 from lxml import etree
 
 from uav_workflow.domain.campaign import Creator
-from uav_workflow.publication.iso_parts import distribution, extents, keyword_groups, resolutions
+from uav_workflow.publication.iso_parts import (
+    distribution,
+    extents,
+    keyword_groups,
+    legal_constraints,
+    reference_systems,
+    resolutions,
+)
 from uav_workflow.publication.iso_quality import quality_information
 from uav_workflow.publication.record import Record, Step
 from uav_workflow.publication.sentences import lineage_statement, name_and_mail, step_sentences
@@ -67,7 +74,6 @@ def write_iso(record: Record, out: Path) -> Path:
 def _metadata(record: Record) -> Any:
     # The order of the children is the standard's.
     chinese = _node("mdb:otherLocale", _locale("zho", "zh"))
-    systems = dict.fromkeys(flight.crs for flight in record.flights)
     return _node(
         "mdb:MD_Metadata",
         _node("mdb:metadataIdentifier", _identifier(record.identifier)),
@@ -80,7 +86,7 @@ def _metadata(record: Record) -> Any:
         _node("mdb:dateInfo", _date(record.created, "creation")),
         _node("mdb:metadataStandard", _node("cit:CI_Citation", _text("cit:title", "ISO 19115-3"))),
         chinese,
-        *(_reference_system(crs) for crs in systems),
+        *reference_systems(_DIALECT, record, "mcc:MD_Identifier"),
         _node("mdb:identificationInfo", _identification(record)),
         distribution(_DIALECT, record),
         quality_information(_DIALECT, record),
@@ -109,33 +115,9 @@ def _identification(record: Record) -> Any:
         *(_node("mri:topicCategory", _node("mri:MD_TopicCategoryCode", text=topic)) for topic in record.topics),
         *extents(_DIALECT, record),
         *keyword_groups(_DIALECT, record),
-        _licence(campaign.licence) if campaign.licence else None,
+        legal_constraints(_DIALECT, record, "licence"),
         _node("mri:defaultLocale", _locale("eng", None)),
     )
-
-
-def _licence(licence: str) -> Any:
-    return _node(
-        "mri:resourceConstraints",
-        _node(
-            "mco:MD_LegalConstraints",
-            _code("mco:useConstraints", "mco:MD_RestrictionCode", "licence"),
-            # The standard allows constraints in words only beside this code.
-            _code("mco:useConstraints", "mco:MD_RestrictionCode", "otherRestrictions"),
-            _text("mco:otherConstraints", licence),
-        ),
-    )
-
-
-def _reference_system(crs: str) -> Any:
-    authority, _, code = crs.rpartition(":")
-    identifier = _node(
-        "mcc:MD_Identifier",
-        _text("mcc:code", code),
-        _text("mcc:codeSpace", authority) if authority else None,
-    )
-    system = _node("mrs:MD_ReferenceSystem", _node("mrs:referenceSystemIdentifier", identifier))
-    return _node("mdb:referenceSystemInfo", system)
 
 
 def _lineage(record: Record) -> Any | None:

@@ -9,7 +9,14 @@ from typing import Any
 from lxml import etree
 
 from uav_workflow.domain.campaign import Creator
-from uav_workflow.publication.iso_parts import distribution, extents, keyword_groups, resolutions
+from uav_workflow.publication.iso_parts import (
+    distribution,
+    extents,
+    keyword_groups,
+    legal_constraints,
+    reference_systems,
+    resolutions,
+)
 from uav_workflow.publication.iso_quality import reports
 from uav_workflow.publication.record import Record, Step
 from uav_workflow.publication.sentences import lineage_statement, name_and_mail, step_sentences
@@ -67,7 +74,7 @@ def _metadata(record: Record) -> Any:
         _node("gmd:dateStamp", _node("gco:DateTime", text=record.created.isoformat())),
         _text("gmd:metadataStandardName", "ISO 19115:2003/19139"),
         _node("gmd:locale", _locale()),
-        *(_reference_system(crs) for crs in dict.fromkeys(flight.crs for flight in record.flights)),
+        *reference_systems(_DIALECT, record, "gmd:RS_Identifier"),
         _node("gmd:identificationInfo", _identification(record)),
         distribution(_DIALECT, record),
         _quality(record),
@@ -92,7 +99,8 @@ def _identification(record: Record) -> Any:
         *(_text("gmd:credit", fund) for fund in campaign.funding),
         _contact("gmd:pointOfContact", campaign.contact) if campaign.contact else None,
         *keyword_groups(_DIALECT, record),
-        _licence(campaign.licence) if campaign.licence else None,
+        # "license" is how the code list of 2003 spells it
+        legal_constraints(_DIALECT, record, "license"),
         *resolutions(_DIALECT, record),
         _code("gmd:language", "gmd:LanguageCode", "eng"),
         _code("gmd:characterSet", "gmd:MD_CharacterSetCode", "utf8"),
@@ -118,30 +126,6 @@ def _citation(record: Record) -> Any:
 def _date(moment: datetime) -> Any:
     date = _node("gmd:date", _node("gco:DateTime", text=moment.isoformat()))
     return _node("gmd:CI_Date", date, _code("gmd:dateType", "gmd:CI_DateTypeCode", "creation"))
-
-
-def _licence(licence: str) -> Any:
-    # "license" is how the code list of 2003 spells it; words are allowed beside otherRestrictions alone.
-    return _node(
-        "gmd:resourceConstraints",
-        _node(
-            "gmd:MD_LegalConstraints",
-            _code("gmd:useConstraints", "gmd:MD_RestrictionCode", "license"),
-            _code("gmd:useConstraints", "gmd:MD_RestrictionCode", "otherRestrictions"),
-            _text("gmd:otherConstraints", licence),
-        ),
-    )
-
-
-def _reference_system(crs: str) -> Any:
-    authority, _, code = crs.rpartition(":")
-    identifier = _node(
-        "gmd:RS_Identifier",
-        _text("gmd:code", code),
-        _text("gmd:codeSpace", authority) if authority else None,
-    )
-    system = _node("gmd:MD_ReferenceSystem", _node("gmd:referenceSystemIdentifier", identifier))
-    return _node("gmd:referenceSystemInfo", system)
 
 
 def _quality(record: Record) -> Any | None:

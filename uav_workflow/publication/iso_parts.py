@@ -72,6 +72,29 @@ def _resolution(iso: Dialect, metres: float) -> Any:
     return iso.node("mri:spatialResolution", iso.node("mri:MD_Resolution", iso.node("mri:distance", distance)))
 
 
+def legal_constraints(iso: Dialect, record: Record, spelt: str) -> Any | None:
+    """Licence, if one is stated; ``spelt`` is its entry in the list of restrictions.
+
+    The standard allows constraints in words beside the entry ``otherRestrictions`` alone.
+    """
+    if not record.campaign.licence:
+        return None
+    codes = [iso.code("mco:useConstraints", "mco:MD_RestrictionCode", kind) for kind in (spelt, "otherRestrictions")]
+    words = iso.text("mco:otherConstraints", record.campaign.licence)
+    return iso.node("mri:resourceConstraints", iso.node("mco:MD_LegalConstraints", *codes, words))
+
+
+def reference_systems(iso: Dialect, record: Record, identifier: str) -> list[Any]:
+    """Every CRS of the flights once; ``identifier`` is the element that holds authority and code."""
+    found = []
+    for crs in dict.fromkeys(flight.crs for flight in record.flights):
+        authority, _, code = crs.rpartition(":")
+        space = iso.text("mcc:codeSpace", authority) if authority else None
+        named = iso.node("mrs:referenceSystemIdentifier", iso.node(identifier, iso.text("mcc:code", code), space))
+        found.append(iso.node("mdb:referenceSystemInfo", iso.node("mrs:MD_ReferenceSystem", named)))
+    return found
+
+
 def distribution(iso: Dialect, record: Record) -> Any | None:
     """Every file, relative to the record; None where there is none."""
     if not record.files:
