@@ -80,11 +80,12 @@ def sharpen_frames(
     progress(0.0, "laying the bands over the panchromatic one")
     of_band = {name: _with(usable, name, out) for name in _names(usable)}
     laid = {name: align_to_pan(found, name) for name, found in of_band.items() if found}
-    gates = [
-        judge("pan-alignment", one.band.residual_px, limits, about=name) for name, one in laid.items() if one.aligned
-    ]
-    failed = {gate.name.partition("[")[2].rstrip("]") for gate in gates if gate.verdict == "fail"}
-    lies = {name: one for name, one in laid.items() if one.aligned and one.is_finer and name not in failed}
+    gates = {
+        name: judge("pan-alignment", one.band.residual_px, limits, about=name)
+        for name, one in laid.items()
+        if one.aligned
+    }
+    lies = {name: laid[name] for name, gate in gates.items() if gate.verdict != "fail" and laid[name].is_finer}
     asked = {name: _asked(of_band[name], out, name, one.footprint()) for name, one in lies.items()}
     bands = {name: one for name, one in asked.items() if one.detail_error < 1}
     files: list[Json] = []
@@ -94,7 +95,9 @@ def sharpen_frames(
         files.append(_sharpen_capture(capture, out, bands, workers))
     rows: list[Json] = [_row(name, laid[name], asked.get(name)) for name in laid]
     document: dict[str, Json] = {"folder": FOLDER, "use": _USE, "files": files, "bands": rows}
-    return SharpenedFrames(document=document, gates=tuple(gates), findings=tuple(_findings(laid, asked, len(files))))
+    return SharpenedFrames(
+        document=document, gates=tuple(gates.values()), findings=tuple(_findings(laid, asked, len(files)))
+    )
 
 
 def _is_there(capture: Capture, out: Path) -> bool:

@@ -103,11 +103,10 @@ def aggregate(
         if turned and fwhm_cells is not None:
             _refuse_point_spread(path, raster.grid.crs, grid.crs)
         sums = {band: _Sums.on(grid) for band in bands}
-        fewest = TURNED_CELLS if turned else 1
-        margin = 0.0 if fwhm_cells is None else REACH * fwhm_cells / FWHM_OF_SIGMA
-        for block in grid.blocks(max(fewest, int(WORK_PIXELS * raster.grid.pixel_m / grid.pixel_m))):
+        side = int(WORK_PIXELS * raster.grid.pixel_m / grid.pixel_m)
+        for block in grid.blocks(max(TURNED_CELLS if turned else 1, side)):
             cells = grid.window(block)
-            window = _pixels(raster.grid, cells, margin)
+            window = _pixels(raster.grid, cells, fwhm_cells)
             if window is None:
                 continue
             step = _step(window, block)
@@ -150,9 +149,9 @@ def _weights(raster: Grid, part: Block, cells: Grid, fwhm_cells: float | None) -
     return TurnedWeights.of(raster, part, cells)
 
 
-def _pixels(raster: Grid, cells: Grid, margin_cells: float) -> Block | None:
-    """Window of the pixels a block of cells touches, or None."""
-    reach = margin_cells * cells.pixel_m
+def _pixels(raster: Grid, cells: Grid, fwhm_cells: float | None) -> Block | None:
+    """Window of the pixels a block of cells touches, and of those its point spread reaches; None without any."""
+    reach = 0.0 if fwhm_cells is None else REACH * fwhm_cells / FWHM_OF_SIGMA * cells.pixel_m
     x_min, y_min, x_max, y_max = cells.bounds
     box = (x_min - reach, y_min - reach, x_max + reach, y_max + reach)
     spare = 0

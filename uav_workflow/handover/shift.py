@@ -209,10 +209,10 @@ def _block_sums(ours: Float64, theirs: Float64, block: NDArray[np.int64]) -> Flo
     """Sums a correlation is made of, of every block: (6, moves, bands, blocks)."""
     x = ours - ours.mean(axis=2, keepdims=True)
     y = np.broadcast_to(theirs - theirs.mean(axis=1, keepdims=True), x.shape)
-    member = np.zeros((block.size, int(block.max()) + 1))
-    member[np.arange(block.size), block] = 1.0
-    sums: Float64 = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y]) @ member
-    return sums
+    order = np.argsort(block, kind="stable")
+    starts = np.flatnonzero(np.diff(block[order], prepend=-1))
+    terms = (np.ones_like(x), x, y, x * x, y * y, x * y)
+    return np.stack([np.add.reduceat(term[..., order], starts, axis=-1) for term in terms])
 
 
 def _correlation(sums: Float64) -> Float64:
