@@ -94,12 +94,11 @@ def render_orthomosaic(
     EngineError
         No capture has all bands placed, or a photo is of another kind than the first.
     """
-    sources = sources_of(reconstruction, bands)
+    sources, report = sources_of(reconstruction, bands), progress or (lambda share: None)
     captures = tuple(source.name for source in sources)
     example = read_pixels(sources[0].paths[0])
     names = ("red", "green", "blue") if example.ndim == 3 else tuple(layer.name for layer in bands)
     picture = len(bands) == 1 and example.ndim == 3 and example.dtype == np.uint8
-    report = progress or (lambda share: None)
     lookout = _lookout(sources, surface, grid, cache_mib)
     plan = plan_mosaic(sources, lookout, grid, picture=picture)
     report(_PLAN_SHARE)

@@ -169,11 +169,7 @@ def build_surface(
         filled=bridged(fused, outside, frame.cell, scratch),
         views=fused.views,
         spread=fused.spread,
-        facts={
-            "gsd_m": gsd,
-            "pairs": matcher.pair_count,
-            "measured_share": share,
-        },
+        facts={"gsd_m": gsd, "pairs": matcher.pair_count, "measured_share": share},
         scratch=scratch,
     )
 

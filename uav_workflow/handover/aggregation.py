@@ -99,12 +99,10 @@ def aggregate(
         A point spread is asked for on cells in another CRS than the raster's.
     """
     with Raster(path) as raster:
-        turned = grid.crs != raster.grid.crs
-        if turned and fwhm_cells is not None:
+        if fwhm_cells is not None and grid.crs != raster.grid.crs:
             _refuse_point_spread(path, raster.grid.crs, grid.crs)
         sums = {band: _Sums.on(grid) for band in bands}
-        side = int(WORK_PIXELS * raster.grid.pixel_m / grid.pixel_m)
-        for block in grid.blocks(max(TURNED_CELLS if turned else 1, side)):
+        for block in _blocks(grid, raster.grid):
             cells = grid.window(block)
             window = _pixels(raster.grid, cells, fwhm_cells)
             if window is None:
@@ -127,6 +125,12 @@ def _refuse_point_spread(path: Path, own: str, cells: str) -> NoReturn:
         f"{path.name}: point-spread weights need cells in the flight's own CRS ({own}, not {cells}); leave "
         "handover.psf_fwhm out, or the grid"
     )
+
+
+def _blocks(cells: Grid, raster: Grid) -> Iterator[Block]:
+    """Cells that are worked together: about `WORK_PIXELS` pixels a side."""
+    fewest = 1 if cells.crs == raster.crs else TURNED_CELLS
+    return cells.blocks(max(fewest, int(WORK_PIXELS * raster.pixel_m / cells.pixel_m)))
 
 
 def _step(window: Block, block: Block) -> int:

@@ -77,10 +77,7 @@ def run_task(
         The node refuses or can't be reached, a bound is reached, our disk is full.
     """
     check_files(order.files)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise disk_failure(exc, work, "the record of the task") from exc
+    _make_folder(work)
     patience = patience or Patience()
     ledger = Ledger.open(work, task=order.task_uuid, node=address.identity, name=order.name)
     run = _Run(
@@ -99,6 +96,13 @@ def run_task(
         while not run.step(first_session):
             pass
     return run.result()
+
+
+def _make_folder(work: Path) -> None:
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise disk_failure(exc, work, "the record of the task") from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

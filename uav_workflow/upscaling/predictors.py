@@ -87,32 +87,26 @@ class PredictorStack:
 
     def read(self, block: Block) -> Stack:
         """Values as float32 (predictors, rows, columns), NaN where unknown."""
-        planes = list(self._bands_of(block))
-        count = len(planes)
-        named = {name.lower(): plane for name, plane in zip(self.names, planes, strict=False)}
-        planes += [index.compute({band: named[band] for band in index.bands})[0] for index in self._indices]
+        wide, inner = self._with_margin(block)
+        own = wide[:, *inner]
+        named = {name.lower(): plane for name, plane in zip(self.names, own, strict=False)}
+        planes = [*own, *(index.compute({band: named[band] for band in index.bands})[0] for index in self._indices)]
         if self._relief is not None:
             planes += list(self._relief.read(block))
         if self._around:
-            planes += list(self._surroundings(block, np.stack(planes[:count])))
+            for one, plane in zip(own, wide, strict=True):
+                mean = mean_of_known(plane, 2 * self._around + 1)[inner]
+                planes.append(np.where(np.isfinite(one), mean, np.float32(np.nan)))
         return np.stack(planes)
 
-    def _bands_of(self, block: Block) -> Stack:
-        return np.concatenate([raster.read(block) for raster in self._rasters])
-
-    def _surroundings(self, block: Block, own: Stack) -> Stack:
-        """Mean of the known pixels around each pixel and of itself; NaN where it is unknown itself."""
+    def _with_margin(self, block: Block) -> tuple[Stack, tuple[slice, slice]]:
+        """Bands of a block and of the pixels around it that its surroundings need, and where the block lies in them."""
         top, left = max(block.row - self._around, 0), max(block.col - self._around, 0)
         down = min(block.row + block.height + self._around, self.grid.height)
         right = min(block.col + block.width + self._around, self.grid.width)
-        wide = self._bands_of(Block(top, left, down - top, right - left))
-        rows, cols = (
-            slice(begin, begin + size)
-            for begin, size in zip((block.row - top, block.col - left), (block.height, block.width), strict=True)
-        )
-        side = 2 * self._around + 1
-        found = [mean_of_known(plane, side)[rows, cols] for plane in wide]
-        return np.where(np.isfinite(own), np.stack(found), np.float32(np.nan))
+        wide = np.concatenate([raster.read(Block(top, left, down - top, right - left)) for raster in self._rasters])
+        row, col = block.row - top, block.col - left
+        return wide, (slice(row, row + block.height), slice(col, col + block.width))
 
     def offsets(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """How far places lie from the nearest pixel centre, in pixels: the larger of the two axes, 0 - 0.5."""
