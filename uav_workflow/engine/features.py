@@ -121,6 +121,7 @@ def extract_features(
     pycolmap = quiet_pycolmap()
     database = folder / "structure.db"
     database.unlink(missing_ok=True)
+    pycolmap.Database.open(database).close()
     gray = folder / "gray"
     gray.mkdir(parents=True, exist_ok=True)
     largest = max(image.width * image.height for images in groups for image in images)
@@ -137,10 +138,13 @@ def extract_features(
             chunk = {f"{len(names) + i:05d}.png": image for i, image in enumerate(images[start : start + step])}
             for key, image in chunk.items():
                 _write_gray(image, gray / key)
+            # entered one by one first: the threads that find features would number photos as they come to an end,
+            # and everything after would add them up in another order at each run
+            pycolmap.import_images(database, gray, pycolmap.CameraMode.SINGLE, list(chunk), reader)
+            reader.existing_camera_id = _newest_camera(pycolmap, database)
             pycolmap.extract_features(
                 database, gray, list(chunk), pycolmap.CameraMode.SINGLE, reader, options, pycolmap.Device.cpu
             )
-            reader.existing_camera_id = _newest_camera(pycolmap, database)
             names.update({key: image.name for key, image in chunk.items()})
             for key in chunk:
                 (gray / key).unlink()

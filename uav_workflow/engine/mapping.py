@@ -30,7 +30,11 @@ class MapSettings:
     """
 
     global_from: int = 500
-    threads: int = 2
+
+
+THREADS = 1
+"""Of the solver. Several add up in the order in which they come to an end: the same photos then gave poses that
+differed in the twelfth digit, and now and then a handful of tracks more or less, and so another map at each run."""
 
 
 def map_photos(
@@ -58,9 +62,9 @@ def map_photos(
     sparse.mkdir(parents=True, exist_ok=True)
     models: dict[int, Any] = {}
     if total >= settings.global_from:
-        models = pycolmap.global_mapping(database, folder, sparse, _global_options(pycolmap, settings.threads))
+        models = pycolmap.global_mapping(database, folder, sparse, _global_options(pycolmap))
     if _placed(models) < ENOUGH * total:
-        models = _incremental(database, folder, settings.threads, progress) or models
+        models = _incremental(database, folder, progress) or models
     if not models:
         raise EngineError(
             "no two photos could be tied together: they do not overlap, or show too little texture "
@@ -85,7 +89,7 @@ def _placed(models: Mapping[int, Any]) -> int:
     return max((int(model.num_reg_images()) for model in models.values()), default=0)
 
 
-def _incremental(database: Path, folder: Path, threads: int, progress: Callable[[float], None]) -> dict[int, Any]:
+def _incremental(database: Path, folder: Path, progress: Callable[[float], None]) -> dict[int, Any]:
     pycolmap = quiet_pycolmap()
     total, placed = _image_count(pycolmap, database), [0]
 
@@ -95,15 +99,15 @@ def _incremental(database: Path, folder: Path, threads: int, progress: Callable[
 
     return dict(
         pycolmap.incremental_mapping(
-            database, folder, folder / "sparse", _options(pycolmap, threads), next_image_callback=on_image
+            database, folder, folder / "sparse", _options(pycolmap), next_image_callback=on_image
         )
     )
 
 
-def _global_options(pycolmap: Any, threads: int) -> Any:
+def _global_options(pycolmap: Any) -> Any:
     """Focal length fixed, as when placing one by one."""
-    options = pycolmap.GlobalPipelineOptions(num_threads=threads, random_seed=0, min_model_size=3)
-    options.mapper.num_threads = threads
+    options = pycolmap.GlobalPipelineOptions(num_threads=THREADS, random_seed=0, min_model_size=3)
+    options.mapper.num_threads = THREADS
     options.mapper.random_seed = 0
     options.mapper.rotation_averaging.random_seed = 0
     options.mapper.global_positioning.random_seed = 0
@@ -116,10 +120,10 @@ def _image_count(pycolmap: Any, database: Path) -> int:
         return int(opened.num_images())
 
 
-def _options(pycolmap: Any, threads: int) -> Any:
+def _options(pycolmap: Any) -> Any:
     """Global adjustment rarely, focal length fixed: half the cost of the defaults, the same block."""
     options = pycolmap.IncrementalPipelineOptions(
-        num_threads=threads,
+        num_threads=THREADS,
         random_seed=0,
         extract_colors=False,
         min_model_size=3,

@@ -25,7 +25,6 @@ from uav_workflow.engine.free_block import TieSettings
 from uav_workflow.engine.ground_filter import GroundRules
 from uav_workflow.engine.height_models import write_heights, write_interpolated
 from uav_workflow.engine.inputs import read_captures, read_control
-from uav_workflow.engine.mapping import MapSettings
 from uav_workflow.engine.matching import MatchSettings
 from uav_workflow.engine.odm_report import RunProducts, write_points, write_stats
 from uav_workflow.engine.options import EngineOptions
@@ -221,7 +220,6 @@ class _Run:
             ties=TieSettings(
                 features=FeatureSettings(keypoints=options.keypoints, threads=threads),
                 matching=matching,
-                mapping=MapSettings(threads=threads),
                 fine=FineTieSettings(threads=threads),
             ),
             calibration=CalibrationSettings(force_gps=options.force_gps),

@@ -24,7 +24,11 @@ from structure_scene import (
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.reconstruction import Camera, Reconstruction
 from uav_workflow.engine.alignment import fit_similarity
-from uav_workflow.engine.structure import reconstruct
+from uav_workflow.engine.features import FeatureSettings
+from uav_workflow.engine.fine_ties import FineTieSettings
+from uav_workflow.engine.free_block import TieSettings
+from uav_workflow.engine.matching import MatchSettings
+from uav_workflow.engine.structure import StructureSettings, reconstruct
 from uav_workflow.errors import EngineError
 
 CAMERA = Camera(camera_id="c", width=640, height=480, fx=560, fy=560, cx=324, cy=236, k1=-0.03, k2=0.01)
@@ -70,6 +74,20 @@ def test_every_photo_with_texture_is_placed_and_the_other_is_named(flown: Flown)
     assert flown.result.missing == ("water.png",)
     assert flown.result.facts["registered"] == 12
     assert flown.result.facts["total"] == 13
+
+
+def test_same_photos_give_the_same_numbers_whatever_the_threads(flown: Flown, tmp_path: Path) -> None:
+    settings = StructureSettings(
+        ties=TieSettings(
+            features=FeatureSettings(threads=3), matching=MatchSettings(threads=3), fine=FineTieSettings(threads=3)
+        )
+    )
+    again = reconstruct(flown.captures, tmp_path, settings=settings).reconstruction
+    for shot, other in zip(flown.result.shots, again.shots, strict=True):
+        np.testing.assert_array_equal(shot.centre, other.centre, shot.image)
+        np.testing.assert_array_equal(shot.rotation, other.rotation, shot.image)
+    np.testing.assert_array_equal(flown.result.points, again.points)
+    assert flown.result.cameras == again.cameras
 
 
 def test_camera_centres_have_the_true_shape(flown: Flown) -> None:
