@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +18,7 @@ from benchmarks.figures import Figure, as_table
 from benchmarks.flights import simulated_flights
 from benchmarks.plots import COUNT, SIDE, measure_plots
 from benchmarks.radiometry import measure_radiometry
+from benchmarks.results_page import ResultsPage, provenance
 from benchmarks.scale import COUNTS, measure_scale
 from benchmarks.scenarios import SCENES, SENSORS, Scenario, scenarios
 from benchmarks.upscaling import measure_upscaling
@@ -86,22 +84,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure, write, print; 4 when a bound is missed. Finished flights are found again after an interruption."""
     keep = arguments.keep.resolve()
     keep.mkdir(parents=True, exist_ok=True)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}"
-    text = [f"# Measured figures\n\nMade by `{_command(arguments)}` at revision {_revision()}, {machine}."]
+    page = ResultsPage(RESULTS, PARTS)
     missed: list[str] = []
     for part in arguments.parts:
-        text.append(f"## {part.capitalize()}\n\n{NOTE[part]}")
+        measured = provenance(_command(part, arguments), RESULTS)
         if part == "engine":
             chosen = bench_scenarios(SEEDS[: arguments.seeds])
             rows = table(chosen, measure_flights(chosen, keep, jobs=arguments.jobs, drop=True, say=_say))
-            text.append("\n".join([HEAD, *(row for _, row in rows)]))
-            missed += [row for line, row in rows if line.missed]
+            figures, found = "\n".join([HEAD, *(row for _, row in rows)]), [row for line, row in rows if line.missed]
         else:
-            figures = _figures(part, keep, SEEDS[: arguments.seeds])
-            text.append(as_table(figures))
-            missed += [figure.to_markdown() for figure in figures if figure.missed]
-    RESULTS.write_text("\n\n".join(text) + "\n", encoding="utf-8")
-    print(RESULTS.read_text(encoding="utf-8"))
+            made = _figures(part, keep, SEEDS[: arguments.seeds])
+            figures, found = as_table(made), [figure.to_markdown() for figure in made if figure.missed]
+        page.put(part, "\n\n".join([NOTE[part], measured, figures]))
+        missed += found
+        print(f"## {part.capitalize()}\n\n{figures}\n", flush=True)
     print(f"{len(missed)} bounds missed", *missed, sep="\n")
     return 4 if missed else 0
 
@@ -132,24 +128,12 @@ def _workflow(workspace: Path) -> list[Figure]:
     ]
 
 
-def _command(arguments: argparse.Namespace) -> str:
-    """What was asked for: fewer seeds or parts are not `make bench`."""
+def _command(part: str, arguments: argparse.Namespace) -> str:
+    """What measured a part: fewer seeds or parts are not `make bench`."""
     if list(arguments.parts) == list(PARTS) and arguments.seeds == len(SEEDS):
         return "make bench"
-    return f"python -m benchmarks --parts {' '.join(arguments.parts)} --seeds {arguments.seeds}"
-
-
-def _revision() -> str:
-    """The commit, `-dirty` where files other than the results differ from it."""
-    commit = _git("describe", "--always")
-    changed = _git("status", "--porcelain", "--", ".", f":!{RESULTS.relative_to(RESULTS.parents[1])}")
-    return f"{commit}-dirty" if commit and changed else commit or "unknown"
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", *arguments]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=RESULTS.parents[1])
-    return answer.stdout.strip()
+    seeds = f" --seeds {arguments.seeds}" if arguments.seeds != len(SEEDS) else ""
+    return f"python -m benchmarks --parts {part}{seeds}"
 
 
 def _say(text: str) -> None:
