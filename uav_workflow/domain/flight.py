@@ -59,6 +59,8 @@ class SensorProfile:
         ``rgb`` or ``multispectral``.
     bands : tuple of Band
         Nominal bands in rig order; tags win over these.
+    mixed_colours : bool
+        Its pictures have three channels that are not red, green and blue.
     match : tuple of SensorMatch
         The photos meant; one of them is enough.
     clock : str
@@ -77,6 +79,7 @@ class SensorProfile:
     title: str
     kind: str
     bands: tuple[Band, ...]
+    mixed_colours: bool = False
     match: tuple[SensorMatch, ...] = ()
     clock: str = "local"
     group_key: GroupKey = field(default_factory=GroupKey)

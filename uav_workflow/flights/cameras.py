@@ -8,9 +8,12 @@ from collections.abc import Sequence
 
 from uav_workflow.domain.flight import BandImage, Capture, SensorProfile
 from uav_workflow.findings import Finding, error, info, warning
+from uav_workflow.flights.bands import usual_band_name
+from uav_workflow.flights.sensors import profile_of
 from uav_workflow.flights.wording import counted, listed
 
 _OBLIQUE_DEG = 15.0
+_INFRARED = frozenset({"Red edge", "NIR"})
 
 
 def check_cameras(images: Sequence[BandImage], profile: SensorProfile) -> list[Finding]:
@@ -31,6 +34,41 @@ def check_cameras(images: Sequence[BandImage], profile: SensorProfile) -> list[F
         message = f"photos of {len(serials)} bodies of the same model are mixed"
         return [info("mixed-bodies", "images", message, "their lenses differ a little; the focal length is shared")]
     return []
+
+
+def check_colours(
+    images: Sequence[BandImage], profile: SensorProfile, profiles: Sequence[SensorProfile], *, named: bool = False
+) -> list[Finding]:
+    """``mixed-colours``: three-channel pictures through an infrared filter, whose channels mix bands.
+
+    An error: cover, indices and biomass would be read from colours that are none. A warning where flight.yaml names a
+    plain camera (`named`), since geometry needs no colours.
+    """
+    if profile.kind != "rgb":
+        return []
+    odd = [image for image in images if profile.mixed_colours or _has_mixed_colours(image, profiles)]
+    if not odd:
+        return []
+    names = listed(image.name for image in odd)
+    what = f"the channels of {counted(len(odd), 'picture', 'are')} not red, green and blue but infrared bands, mixed"
+    geometry = "orthomosaic as a picture, dsm, dtm and point cloud"
+    if named and not profile.mixed_colours:
+        message = f"{what}; flight.yaml takes them for a plain camera's ('{profile.name}')"
+        hint = f"run with --until point_cloud and use {geometry}; cover, indices and biomass would be wrong"
+        return [warning("mixed-colours", names, message, hint)]
+    message = f"{what}, which the workflow can't separate: no cover, indices or biomass can be had from them"
+    hint = f"submit the photos of the RGB body; for {geometry} alone write 'sensor: generic_rgb' into flight.yaml"
+    return [error("mixed-colours", names, message, f"{hint} and run with --until point_cloud")]
+
+
+def _has_mixed_colours(image: BandImage, profiles: Sequence[SensorProfile]) -> bool:
+    """By its camera, or by the names its own tags give the channels."""
+    if image.band.name != "RGB":
+        return False
+    channels = image.tags.get("Camera:BandName")
+    if isinstance(channels, tuple) and not _INFRARED.isdisjoint(usual_band_name(str(name)) for name in channels):
+        return True
+    return profile_of(image.make, image.model, profiles, tags=image.tags, rgb=True).mixed_colours
 
 
 def check_sizes(captures: Sequence[Capture]) -> list[Finding]:

@@ -181,6 +181,7 @@ def _group(folder: _Folder, photos: _Photos) -> tuple[_Survey, list[Finding]]:
     images = notes.take(_completed(photos.images, folder))
     profile = notes.take(_profile(folder.details, images))
     notes += cameras.check_cameras(images, profile)
+    notes += cameras.check_colours(images, profile, load_profiles(), named=folder.details.sensor is not None)
     captures = notes.take(group_captures(images, profile))
     panels = tuple(capture for capture in captures if capture.is_panel)
     survey = notes.take(places.without_far_photos([capture for capture in captures if not capture.is_panel]))

@@ -97,6 +97,7 @@ class _ProfileEntry(_Entry):
     fallback: bool = False
     clock: Literal["utc", "local"] = "local"
     bands: tuple[_BandEntry, ...]
+    mixed_colours: bool = False
     group_key: _GroupKeyEntry = _GroupKeyEntry()
     band_source: _BandSourceEntry = _BandSourceEntry()
     lens: dict[str, _LensEntry] = {}
@@ -129,6 +130,7 @@ def parse_profile(document: Mapping[str, Any], where: str) -> tuple[SensorProfil
         title=entry.title,
         kind=entry.kind,
         bands=tuple(Band(**band.model_dump()) for band in entry.bands),
+        mixed_colours=entry.mixed_colours,
         match=tuple(item.match() for item in entry.match),
         clock=entry.clock,
         group_key=GroupKey(**entry.group_key.model_dump()),

@@ -43,6 +43,7 @@ class Photo:
     serial: str | None = None
     make: str = "DJI"
     model: str = "FC300S"
+    lens: str | None = None
     width: int = 240
     height: int = 180
     orientation: int | None = 1
@@ -80,6 +81,8 @@ def exif_of(photo: Photo) -> Image.Exif:
             inner[36881] = photo.zone
     if photo.serial is not None:
         inner[0xA431] = photo.serial
+    if photo.lens is not None:
+        inner[0xA434] = photo.lens
     if photo.gps:
         lon = LON0 + photo.east_m / M_PER_LON
         lat = LAT0 + photo.north_m / M_PER_LAT

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from synthetic_flight import START, Checker, FlightFolder, Photo, write_photo
+from synthetic_flight import START, Checker, FlightFolder, Photo, read, write_photo
 
+from uav_workflow.domain.tags import Tags
 from uav_workflow.findings import Level
+from uav_workflow.flights.cameras import check_colours
+from uav_workflow.flights.sensors import load_profiles, match_profile
 
 
 def test_a_good_flight_has_no_findings(flight: FlightFolder, checked: Checker) -> None:
@@ -103,6 +106,38 @@ def test_mixed_cameras(flight: FlightFolder, checked: Checker) -> None:
     flight.change(4, make="Canon", model="Canon PowerShot SX260 HS")
     found = checked(flight.write())["mixed-cameras"]
     assert "11 of DJI FC300S, 1 of Canon PowerShot SX260 HS" in found.message
+
+
+def test_pictures_of_mixed_bands_are_no_colours(flight: FlightFolder, checked: Checker) -> None:
+    """The near-infrared body of a Double 4K writes JPEGs like any camera's."""
+    flight.change_all(make="Sentera", model="21022-01_12MP-ERS-0001", lens="5.4mm-0001_0016")
+    folder = flight.write()
+    refused = checked(folder)["mixed-colours"]
+    assert refused.level is Level.ERROR
+    assert "12 pictures" in refused.message
+    assert "generic_rgb" in refused.hint
+    flight.text("flight.yaml", "sensor: sentera_double4k_nir\n")
+    assert checked(folder)["mixed-colours"].level is Level.ERROR
+    flight.text("flight.yaml", "sensor: generic_rgb\n")
+    taken = checked(folder)["mixed-colours"]
+    assert taken.level is Level.WARNING
+    assert "--until point_cloud" in taken.hint
+
+
+def test_the_rgb_body_of_the_same_model_is_a_plain_camera(flight: FlightFolder, checked: Checker) -> None:
+    flight.change_all(make="Sentera", model="21022-01_12MP-ERS-0001", lens="5.4mm-0001_0014")
+    assert "mixed-colours" not in checked(flight.write())
+
+
+@pytest.mark.parametrize(
+    ("channels", "mixed"), [(("Green", "Red", "NIR"), True), (("Red", "Green", "Blue"), False), ((), False)]
+)
+def test_channels_that_tags_name_are_believed(flight: FlightFolder, channels: tuple[str, ...], mixed: bool) -> None:
+    image = read(flight.write()).captures[0].primary
+    named = replace(image, tags=Tags({**image.tags.values, "Camera:BandName": channels}))
+    profiles = load_profiles()
+    found = check_colours([image, named], match_profile([named], profiles), profiles)
+    assert [finding.where for finding in found] == ([image.name] if mixed else [])
 
 
 def test_mixed_sizes(flight: FlightFolder, checked: Checker) -> None:
