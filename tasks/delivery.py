@@ -19,7 +19,7 @@ from uav_workflow.domain.product import Product
 from uav_workflow.store import Draft
 
 if TYPE_CHECKING:
-    from uav_workflow.domain.flight import Flight
+    from uav_workflow.domain.flight import Band, Flight
     from uav_workflow.handover.bridge import Bridge
     from uav_workflow.handover.land_cover import LandCoverMap
     from uav_workflow.handover.maps import GridSettings
@@ -79,7 +79,7 @@ class Handover(ProductTask):
     """Cover and biomass on satellite grids, samples, plots, and a catalog that describes them."""
 
     kind = "handover"
-    version = 5
+    version = 6
     sections = ("handover",)
     roles = ("flight", "campaign")
 
@@ -139,7 +139,7 @@ class Handover(ProductTask):
             path=mosaic.file("reflectance.tif"),
             day=day,
             quantity=str(mosaic.facts.get("quantity", "relative")),
-            bands={image.band.name.lower(): image.band for image in flight.captures[0].images},
+            bands=_mosaic_bands(mosaic, flight),
         )
         scenes = [
             Scene(
@@ -155,6 +155,17 @@ class Handover(ProductTask):
             for scene in recipe.scenes
         ]
         return [bridge(drone, scene, recipe.psf_fwhm) for scene in scenes]
+
+
+def _mosaic_bands(mosaic: Product, flight: Flight) -> dict[str, Band]:
+    """The mosaic's bands as its facts have them, widths from the photos."""
+    from uav_workflow.handover.bridge import mosaic_bands
+
+    names, centres = mosaic.facts.get("bands"), mosaic.facts.get("centre_nm")
+    if not isinstance(names, list) or not isinstance(centres, list):
+        return {}
+    known = [float(centre) if isinstance(centre, int | float) else None for centre in centres]
+    return mosaic_bands([str(name) for name in names], known, [image.band for image in flight.captures[0].images])
 
 
 def _maps(ready: Mapping[str, Product]) -> FlightMaps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
@@ -60,7 +61,7 @@ class DroneBands:
     Attributes
     ----------
     bands : mapping
-        Name, in lower case, to the band with its nominal centre and width.
+        The mosaic's name to the band with its nominal centre and width, as far as these are known.
     quantity : str
         ``reflectance``, or ``relative``: then a slope holds the unknown scale too.
     """
@@ -116,6 +117,7 @@ class Bridge:
     scene: Scene
     grid: Grid
     drone: Mapping[str, Cells]
+    bands: Mapping[str, Band]
     pairs: tuple[BandPair, ...]
     shift: ShiftTest
     findings: tuple[Finding, ...]
@@ -150,7 +152,26 @@ def bridge(drone: DroneBands, scene: Scene, fwhm_cells: float | None = None) -> 
     shift = shift_test(drone.path, chosen, seen, grid)
     where = f"scene {scene.name}"
     found = [*_findings(drone, scene, rows, seen), *shift_findings(where, shift, grid), *lattice_findings(where, grid)]
-    return Bridge(scene=scene, grid=grid, drone=cells, pairs=rows, shift=shift, findings=tuple(found))
+    return Bridge(
+        scene=scene, grid=grid, drone=cells, bands=drone.bands, pairs=rows, shift=shift, findings=tuple(found)
+    )
+
+
+def mosaic_bands(names: Sequence[str], centres_nm: Sequence[float | None], seen: Sequence[Band]) -> dict[str, Band]:
+    """Bands of a mosaic with centre and width.
+
+    Parameters
+    ----------
+    names, centres_nm : sequence
+        Of the mosaic, which names bands in its own way and a rig's two greens apart.
+    seen : sequence of Band
+        Of the photos; they lend the width of the band at the same centre.
+    """
+    widths = {band.centre_nm: band.fwhm_nm for band in seen if band.centre_nm is not None}
+    return {
+        name: Band(name=name, centre_nm=centre, fwhm_nm=None if centre is None else widths.get(centre))
+        for name, centre in zip(names, centres_nm, strict=True)
+    }
 
 
 def write_bridge(bridges: Sequence[Bridge], path: Path) -> None:
@@ -167,23 +188,28 @@ def _pairs(own: Sequence[str], scene: Scene) -> dict[str, str]:
     with Raster(scene.path) as raster:
         theirs = raster.bands
     if not scene.pairs:
-        by_name = {name.lower(): name for name in theirs}
-        found = {name: by_name[name.lower()] for name in own if name.lower() in by_name}
+        by_name = {_key(name): name for name in theirs}
+        found = {name: by_name[_key(name)] for name in own if _key(name) in by_name}
         if not found:
             raise RecipeError(
                 f"handover scene {scene.name}: no band of {scene.path} ({', '.join(theirs)}) is named as one of the "
                 f"flight's ({', '.join(own)}); name the pairs in its `bands`"
             )
         return found
-    asked = {name.lower(): band for name, band in scene.pairs.items()}
-    unknown = [f"the flight's {name}" for name in asked if name not in {band.lower() for band in own}]
+    asked = {_key(name): band for name, band in scene.pairs.items()}
+    unknown = [f"the flight's {name}" for name in scene.pairs if _key(name) not in {_key(band) for band in own}]
     unknown += [f"the scene's {band}" for band in asked.values() if band not in theirs]
     if unknown:
         raise RecipeError(
             f"handover scene {scene.name}: there is no band {', '.join(unknown)}; the flight has {', '.join(own)}, "
             f"{scene.path} has {', '.join(theirs)}"
         )
-    return {name: asked[name.lower()] for name in own if name.lower() in asked}
+    return {name: asked[_key(name)] for name in own if _key(name) in asked}
+
+
+def _key(name: str) -> str:
+    """What names of one band have in common: ``Red edge`` of the photos, ``red_edge`` of the mosaic."""
+    return re.sub(r"[\s_-]+", "_", name.strip().lower())
 
 
 def _scene_cells(scene: Scene, bands: Sequence[str], grid: Grid) -> dict[str, Float64]:
@@ -204,7 +230,7 @@ def _scene_cells(scene: Scene, bands: Sequence[str], grid: Grid) -> dict[str, Fl
 
 
 def _described(drone: DroneBands, scene: Scene, ours: str, theirs: str, fwhm_cells: float | None) -> BandPair:
-    band = drone.bands.get(ours.lower(), Band(name=ours))
+    band = drone.bands.get(ours, Band(name=ours))
     return BandPair(
         scene=scene.name,
         scene_date=scene.day.isoformat(),

@@ -96,9 +96,9 @@ def _spectral(made: Bridge, name: str) -> dict[str, Json]:
     found: dict[str, Json] = {}
     if common := _COMMON_NAMES.get(name.lower()):
         found["eo:common_name"] = common
-    pair = next((pair for pair in made.pairs if pair.drone_band == name), None)
-    if pair is not None and pair.drone_centre_nm > 0:
-        found["eo:center_wavelength"] = round(pair.drone_centre_nm / 1000, 6)
-    if pair is not None and pair.drone_fwhm_nm > 0:
-        found["eo:full_width_half_max"] = round(pair.drone_fwhm_nm / 1000, 6)
+    band = made.bands.get(name)
+    if band is not None and band.centre_nm:
+        found["eo:center_wavelength"] = round(band.centre_nm / 1000, 6)
+    if band is not None and band.fwhm_nm:
+        found["eo:full_width_half_max"] = round(band.fwhm_nm / 1000, 6)
     return found

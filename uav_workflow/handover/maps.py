@@ -75,12 +75,16 @@ def make_grid_maps(variables: Sequence[Variable], settings: GridSettings, out: P
     bounds, crs = extent([variable.value.path for variable in variables])
     for place in satellite_grids(bounds, crs, settings.cells_m, settings.templates or {}, settings.named):
         if settings.psf_fwhm is not None and place.grid.crs != crs:
-            text = f"cells of {place.grid.crs} were left out: point-spread weights need the flight's own CRS, {crs}"
-            finding = info("handover-psf-crs", place.name, text, "leave handover.psf_fwhm out to have them by area")
+            text = f"its cells were left out: they are not in the flight's CRS ({crs}), which point-spread weights need"
+            hint = "run again with a recipe without handover.psf_fwhm to have them by area; both packages are kept"
+            finding = info("handover-psf-crs", place.name, text, hint)
             yield GridMaps(place=place, maps=(), files=(), findings=(finding,))
             continue
         maps = tuple(cell_maps(variables, place.grid, settings.psf_fwhm))
-        files = tuple(file for made in maps for file in (_write(made, place, out), _write_flags(made, place, out)))
+        fwhm = settings.psf_fwhm
+        files = tuple(
+            file for made in maps for file in (_write(made, place, out, fwhm), _write_flags(made, place, out))
+        )
         yield GridMaps(place=place, maps=maps, files=files, findings=tuple(_findings(place, maps)))
 
 
@@ -95,17 +99,19 @@ def extent(paths: Sequence[Path]) -> tuple[Bounds, str]:
     return (min(low_x), min(low_y), max(high_x), max(high_y)), crs
 
 
-def _write(made: CellMap, place: SatelliteGrid, out: Path) -> FileEntry:
+def _write(made: CellMap, place: SatelliteGrid, out: Path, fwhm_cells: float | None) -> FileEntry:
     variable, grid = made.variable, place.grid
     path = out / f"{variable.name}_{place.name}.tif"
     units = [VARIABLES[variable.name] if name in _OF_THE_VARIABLE else "1" for name in made.planes]
-    with cog(path, grid, tuple(made.planes), units=units, tags={"variable": variable.name}) as target:
+    weights = "area" if fwhm_cells is None else f"Gaussian point spread, FWHM {fwhm_cells:g} cells"
+    tags = {"variable": variable.name, "weights": weights}
+    with cog(path, grid, tuple(made.planes), units=units, tags=tags) as target:
         for block in grid.blocks():
             target.write(block, np.stack([plane[block.slices] for plane in made.planes.values()]))
     return FileEntry(
         key=path.stem,
         path=path,
-        title=f"{variable.title}, {grid.pixel_m:g} m cells",
+        title=f"{variable.title}, {grid.pixel_m:g} m cells, weighted by {weights}",
         media_type=COG,
         roles=("data",),
         bands=[_band(name, plane, unit) for (name, plane), unit in zip(made.planes.items(), units, strict=True)],

@@ -84,7 +84,8 @@ def make_handover(
     if plots is not None:
         items.append(_table_item(visit, "plots", "plots", _plot_files(plots, out)))
     items[0] = replace(items[0], files=[*items[0].files, write_lineage(lineage, out)])
-    write_catalog(out, _subject(visit, lineage, campaign), items)
+    themes = [variable.title for variable in variables]
+    write_catalog(out, replace(_subject(visit, lineage, campaign), themes=themes), items)
     return _said(visit, made, samples, bridges)
 
 

@@ -94,6 +94,8 @@ class Subject:
     ----------
     campaign : Campaign or None
         Licence, citation and creators; what it does not say is not said.
+    themes : sequence of str
+        Titles of the variables that are mapped; empty where plots alone travel.
     lineage : str
         What the files were made of, in a sentence.
     """
@@ -103,6 +105,7 @@ class Subject:
     span: Span
     lineage: str
     created: datetime
+    themes: Sequence[str] = ()
     campaign: Campaign | None = None
 
 
@@ -115,7 +118,7 @@ def write_catalog(out: Path, subject: Subject, items: Sequence[ItemEntry]) -> No
     catalog = pystac.Catalog(
         id=flight_id,
         title=f"{site}, flight {flight_id}",
-        description=f"Vegetation maps of drone flight {flight_id} at {site}, on satellite grids.",
+        description=f"What drone flight {flight_id} saw at {site}: {_contents(subject)}.",
     )
     collection = _collection(subject, items)
     catalog.add_child(collection)
@@ -139,7 +142,7 @@ def _collection(subject: Subject, items: Sequence[ItemEntry]) -> pystac.Collecti
     stated = f"Licence: {campaign.licence}." if campaign.licence else "No licence was stated."
     collection = pystac.Collection(
         id=f"{subject.flight_id}-handover",
-        title=f"{subject.site}: cover and biomass on satellite grids",
+        title=f"{subject.site}: {_contents(subject)}",
         description=(
             "Weighted means of a drone flight's pixels in satellite cells. Quantities that depend on the image "
             "in a non-linear way were computed at the flight's pixels and averaged after. Cells that the flight covers "
@@ -147,11 +150,7 @@ def _collection(subject: Subject, items: Sequence[ItemEntry]) -> pystac.Collecti
         ),
         extent=pystac.Extent(spatial, temporal),
         license=_licence(campaign.licence),
-        keywords=[
-            *dict.fromkeys(
-                ("UAV", "vegetation cover", "above-ground biomass", "grassland", "upscaling", *campaign.keywords)
-            )
-        ],
+        keywords=list(dict.fromkeys(("UAV", "upscaling", *map(str.lower, subject.themes), *campaign.keywords))),
         providers=[pystac.Provider(person.name, roles=[pystac.ProviderRole.PRODUCER]) for person in campaign.creators]
         or None,
     )
@@ -161,6 +160,11 @@ def _collection(subject: Subject, items: Sequence[ItemEntry]) -> pystac.Collecti
         if doi := _DOI.search(campaign.citation):
             collection.extra_fields["sci:doi"] = doi.group()
     return collection
+
+
+def _contents(subject: Subject) -> str:
+    """What a package holds, and nothing it does not."""
+    return f"{' and '.join(map(str.lower, subject.themes))} on satellite grids" if subject.themes else "ground plots"
 
 
 def _licence(stated: str | None) -> str:

@@ -74,6 +74,17 @@ def kind_of(document: dict[str, Any]) -> pystac.STACObjectType:
     }[document["type"]]
 
 
+def test_title_and_keywords_name_what_is_there(made: tuple[Path, Made], order: dict[str, Any], tmp_path: Path) -> None:
+    whole = json.loads((made[0] / "collection.json").read_text())
+    assert whole["title"] == "Haibei: green vegetation cover and dry above-ground biomass on satellite grids"
+    assert "dry above-ground biomass" in whole["keywords"]
+    out = tmp_path / "cover alone"
+    out.mkdir()
+    make_handover(**(order | {"maps": replace(order["maps"], biomass=None), "out": out}))
+    alone = json.loads((out / "collection.json").read_text())
+    assert "biomass" not in json.dumps([alone["title"], alone["keywords"]])
+
+
 def test_files_and_bands(made: tuple[Path, Made]) -> None:
     out, said = made
     assert {path.name for path in out.iterdir()} == {

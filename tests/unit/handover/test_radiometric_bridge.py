@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from uav_workflow.domain.flight import Band
 from uav_workflow.domain.grid import Grid
 from uav_workflow.errors import RecipeError
-from uav_workflow.handover.bridge import DroneBands, Scene, bridge, write_bridge
+from uav_workflow.handover.bridge import DroneBands, Scene, bridge, mosaic_bands, write_bridge
+from uav_workflow.handover.bridge_files import bridge_files
 from uav_workflow.handover.package import make_handover
 from uav_workflow.rasters.reader import Raster
 from uav_workflow.rasters.writer import cog
@@ -93,9 +95,30 @@ def test_a_table_a_pair_of_bands(tmp_path: Path, drone: DroneBands) -> None:
     assert {"slope", "intercept", "bias", "r", "n", "days", "drone_centre_nm", "drone_fwhm_nm"} <= set(table.columns)
 
 
-def test_unscaled_numbers_and_relative_mosaics_are_said(tmp_path: Path, drone: DroneBands) -> None:
-    from dataclasses import replace
+def test_a_rig_with_two_greens_keeps_their_wavelengths(tmp_path: Path, drone: DroneBands) -> None:
+    """A mosaic names them apart where the photos have one name; a band without a partner has its centre too."""
+    seen = [Band(name="Green", centre_nm=531.0, fwhm_nm=14.0), Band(name="Green", centre_nm=560.0, fwhm_nm=27.0)]
+    seen += [Band(name="Red edge", centre_nm=717.0, fwhm_nm=12.0)]
+    bands = mosaic_bands(["green_531", "green_560", "red_edge", "other"], [531.0, 560.0, 717.0, None], seen)
+    assert [(band.centre_nm, band.fwhm_nm) for band in bands.values()] == [
+        (531, 14),
+        (560, 27),
+        (717, 12),
+        (None, None),
+    ]
+    alone = scene(tmp_path, drone, pairs={"Red": "B04"})
+    (drawn,) = bridge_files(bridge(drone, alone), tmp_path)[:1]
+    assert [band.get("eo:center_wavelength") for band in drawn.bands] == [0.668, 0.84, None]
 
+
+def test_bands_pair_however_a_recipe_writes_them(tmp_path: Path, drone: DroneBands) -> None:
+    given = raster(tmp_path / "edge.tif", FINE, red_edge=np.random.default_rng(1).uniform(0.1, 0.3, (100, 140)))
+    for name in ("Red edge", "red_edge", "RED EDGE"):
+        edge = scene(tmp_path, drone, pairs={name: "B04"})
+        assert [pair.drone_band for pair in bridge(replace(drone, path=given), edge).pairs] == ["red_edge"]
+
+
+def test_unscaled_numbers_and_relative_mosaics_are_said(tmp_path: Path, drone: DroneBands) -> None:
     made = bridge(replace(drone, quantity="relative"), scene(tmp_path, drone, scale=1.0, offset=0.0))
     assert [finding.code for finding in made.findings] == ["bridge-scene-unscaled", "bridge-drone-relative"]
 

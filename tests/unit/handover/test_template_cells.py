@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pystac
+import rasterio
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from uav_workflow.domain.grid import Grid
@@ -33,6 +34,11 @@ def test_templates_and_a_point_spread(order: dict[str, Any], tmp_path: Path) -> 
     assert made.facts["gf6-16m"]["fvc_green"]["conservation_error"] is None  # type: ignore[index,call-overload]
     item = json.loads((order["out"] / "20240715-abc123-gf6-16m.json").read_text())
     assert "grid:code" not in item["properties"]
+    # who reads a map must know what it was weighted by, without the recipe at hand
+    weights = "Gaussian point spread, FWHM 1.2 cells"
+    assert item["assets"]["fvc_green_gf6-16m"]["title"].endswith(weights)
+    with rasterio.open(order["out"] / "fvc_green_gf6-16m.tif") as written:
+        assert written.tags()["weights"] == weights
 
 
 def test_a_projection_without_a_code_keeps_its_words(order: dict[str, Any], tmp_path: Path) -> None:
