@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from uav_workflow.publication.chinese import said
 from uav_workflow.publication.themes import named
 
 NAMES = {
@@ -73,5 +74,5 @@ def label(name: str, language: int) -> str:
     base, band, variable = found.group("base", "band", "variable")
     if base not in NAMES:
         return name
-    about = named(variable.replace(" ", "_"), language) if variable else band
+    about = named(variable.replace(" ", "_"), language) if variable else said(band or "", language)
     return f"{NAMES[base][language]} ({about})" if language == 0 else f"{NAMES[base][language]}（{about}）"

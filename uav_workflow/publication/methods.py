@@ -6,37 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from uav_workflow.domain.product import Product
+from uav_workflow.publication.chinese import chinese, chinese_notes
+from uav_workflow.publication.method_names import COVER, PLANTS
 from uav_workflow.publication.record import Method
 
 Facts = Mapping[str, Any]
 Pair = tuple[str, str]
-
-_COVER = {
-    "a_star_otsu": (
-        "one threshold of CIELAB a* for the whole flight (Otsu 1979)",
-        "CIELAB a*全航次统一阈值（Otsu 1979）",
-    ),
-    "ndvi_otsu": ("one threshold of NDVI for the whole flight (Otsu 1979)", "NDVI全航次统一阈值（Otsu 1979）"),
-    "gli_otsu": ("one threshold of GLI for the whole flight (Otsu 1979)", "GLI全航次统一阈值（Otsu 1979）"),
-    "a_star_hagfvc": ("the outer halves of two Gaussians of CIELAB a* (Li 2018)", "CIELAB a*双半高斯模型（Li 2018）"),
-    "exgr": ("excess green minus excess red above 0 (Meyer & Neto 2008)", "超绿减超红大于0（Meyer & Neto 2008）"),
-    "a_star_dimidiate": ("mixing of CIELAB a* between two end members", "CIELAB a*像元二分模型"),
-    "ndvi_dimidiate": ("mixing of NDVI between two end members", "NDVI像元二分模型"),
-    "forest": ("a random forest trained on shapes that were drawn", "以人工勾绘样本训练的随机森林"),
-}
-_TERMS = {
-    "panel and sun sensor": "定标板与光照传感器",
-    "panel": "定标板",
-    "sun sensor": "光照传感器",
-    "clear": "晴空",
-    "haze": "薄霾",
-    "overcast": "阴天",
-    "broken": "碎云",
-    "leave_one_out": "留一法",
-    "leave_one_site_out": "留一样地法",
-    "leave_site_out": "留一样地法",
-}
-"""Words of the products' facts in Chinese; others stay as they are."""
 
 
 def methods_of(flight_id: str, made: Mapping[str, Product]) -> list[Method]:
@@ -46,8 +21,8 @@ def methods_of(flight_id: str, made: Mapping[str, Product]) -> list[Method]:
         if kind in made and made[kind].not_made is None:
             said = list(write(made[kind].facts))
             if said:
-                english, chinese = zip(*said, strict=True)
-                text = (" ".join(english), "".join(chinese))
+                sentences = list(zip(*said, strict=True))
+                text = (" ".join(sentences[0]), "".join(sentences[1]))
                 found.append(Method(flight_id=flight_id, kind=kind, text=text))
     return found
 
@@ -55,14 +30,20 @@ def methods_of(flight_id: str, made: Mapping[str, Product]) -> list[Method]:
 def _calibration(facts: Facts) -> Iterator[Pair]:
     bands = [band for band in facts.get("bands") or () if isinstance(band, dict)]
     bases = dict.fromkeys(str(band["basis"]) for band in bands if band.get("basis"))
-    if bases:
+    if set(bases) == {"none"}:
+        yield (
+            "Neither a calibration panel nor a sun sensor was there: numbers are relative.",
+            "无定标板和光照传感器，数值为相对值。",
+        )
+    elif bases:
         yield (
             f"Photos were calibrated to {facts.get('quantity')} by {', '.join(bases)}.",
-            f"照片定标依据：{'、'.join(_chinese(base) for base in bases)}。",
+            f"照片定标依据：{'、'.join(chinese(base) for base in bases)}。",
         )
     sky = (facts.get("sky") or {}).get("kind")
     if sky:
-        yield f"The sky was {sky}.", f"天空状况：{_chinese(sky)}。"
+        kind = "not told by the data" if sky == "unknown" else sky
+        yield f"The sky was {kind}.", f"天空状况：{chinese(sky)}。"
     sure = [(band.get("relative_uncertainty") or {}).get("combined") for band in bands]
     known = [100 * value for value in sure if isinstance(value, float)]
     if known:
@@ -106,7 +87,7 @@ def _reflectance(facts: Facts) -> Iterator[Pair]:
 
 def _cover(facts: Facts) -> Iterator[Pair]:
     method = str(facts.get("method", ""))
-    words = _COVER.get(method.removesuffix("_mixed").removesuffix("_pure"))
+    words = COVER.get(method.removesuffix("_mixed").removesuffix("_pure"))
     if words:
         yield f"Green and other ground were told apart by {words[0]}.", f"绿色与非绿色的区分方法：{words[1]}。"
     elif method:
@@ -128,13 +109,30 @@ def _height(facts: Facts) -> Iterator[Pair]:
 def _biomass(facts: Facts) -> Iterator[Pair]:
     card = facts.get("model") or {}
     if card.get("formula"):
-        yield f"{card['formula']}.", f"模型：{card['formula']}。"
+        yield f"{card['formula']}.", f"模型：{chinese(str(card['formula']))}。"
+    if card.get("plant_type") in PLANTS:
+        yield from _published_line(card)
     if card.get("n"):
         yield f"Fitted on {card['n']} harvested plots.", f"由{card['n']}个收获样方拟合。"
     if card.get("validated_by"):
         by, note = str(card["validated_by"]), card.get("validation_note")
         reason = f" ({note})" if note else ""
-        yield f"Tested by {by.replace('_', ' ')}{reason}.", f"检验方法：{_chinese(by)}{f'（{note}）' if note else ''}。"
+        yield (
+            f"Tested by {by.replace('_', ' ')}{reason}.",
+            f"检验方法：{chinese(by)}{f'（{chinese_notes(str(note))}）' if note else ''}。",
+        )
+
+
+def _published_line(card: Facts) -> Iterator[Pair]:
+    """An allometry has no harvests of its own: whose it is, and how far single plots lie off it."""
+    plant, numbers = PLANTS[card["plant_type"]], card.get("parameters") or {}
+    slope, off, source = numbers.get("slope"), numbers.get("rmse"), card.get("source")
+    yield (
+        f"It is the published line of {plant[0]} plants, not fitted here: slope {slope} g/m2 a metre, RMSE of single "
+        f"plots {off} g/m2 ({source}).",
+        f"采用已发表的{plant[1]}关系，未用本地样本拟合："
+        f"斜率每米{slope} g/m2，单个样方均方根误差{off} g/m2（{source}）。",
+    )
 
 
 def _match(_: Facts) -> Iterator[Pair]:
@@ -143,10 +141,6 @@ def _match(_: Facts) -> Iterator[Pair]:
         "made without the plot and its group.",
         "同一样方有多次观测时取距飞行时间最近者；生物量比较采用未使用该样方及其所在组的预测值。",
     )
-
-
-def _chinese(word: str) -> str:
-    return _TERMS.get(word, word)
 
 
 _WRITERS: Mapping[str, Callable[[Facts], Iterator[Pair]]] = {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from uav_workflow.publication import licences
+from uav_workflow.publication.chinese import said
 from uav_workflow.publication.companions import COMPANIONS
 from uav_workflow.publication.crate import NAME as CRATE
+from uav_workflow.publication.method_names import method_name
 from uav_workflow.publication.record import Record, Verdict
 from uav_workflow.publication.themes import BANDS_ZH, THEMES, named
 from uav_workflow.publication.titles import abstracts
@@ -27,9 +29,9 @@ def write_pages(record: Record, out: Path) -> list[Path]:
     own = zip(LANGUAGES, titles, abstracts(record), places, keywords, _bands(record), strict=True)
     for number, ((language, suffix, say), title, abstract, place, words, bands) in enumerate(own):
         path = out / f"index{suffix}.html"
-        said = {"language": language, "suffix": suffix, "number": number, "say": say, "title": title}
-        said |= {"abstract": abstract, "place": place, "keywords": words, "bands": bands}
-        path.write_text(template.render(shared | said), encoding="utf-8")
+        mine = {"language": language, "suffix": suffix, "number": number, "say": say, "title": title}
+        mine |= {"abstract": abstract, "place": place, "keywords": words, "bands": bands}
+        path.write_text(template.render(shared | mine), encoding="utf-8")
         paths.append(path)
     return paths
 
@@ -41,6 +43,9 @@ def _template() -> Any:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["utc"] = _utc
     environment.filters["named"] = named
+    environment.filters["said"] = said
+    environment.filters["method"] = method_name
+    environment.filters["made_of"] = _made_of
     return environment.from_string(source)
 
 
@@ -70,6 +75,15 @@ def _crs_name(crs: str) -> str:
     import pyproj
 
     return f"{pyproj.CRS.from_user_input(crs).name} ({crs})"
+
+
+def _made_of(names: Iterable[str], words: Mapping[str, str], comma: str) -> str:
+    """Kinds of products, or roles of files (``plots 2`` is a second one), in words."""
+    told = []
+    for name in names:
+        base, _, number = name.partition(" ")
+        told.append(f"{words.get(base, base)} {number}".strip())
+    return comma.join(told)
 
 
 def _utc(moment: datetime) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from uav_workflow.publication import ceos
 from uav_workflow.publication.check_names import label
+from uav_workflow.publication.chinese import said
+from uav_workflow.publication.method_names import method_name
 from uav_workflow.publication.record import Record, Validation, Verdict
 from uav_workflow.publication.themes import named
 from uav_workflow.publication.words import LANGUAGES
@@ -59,6 +61,7 @@ def _template(name: str) -> Any:
     page.filters["label"] = label
     page.filters["named"] = named
     page.filters["figure"] = figure
+    page.filters["method"] = method_name
     return page.from_string(source)
 
 
@@ -70,12 +73,12 @@ FIGURES = {
     "ccc": "CCC",
     "pi90_coverage": "PI90",
 }
-"""Symbols of the statistics of a comparison, in every language."""
+"""Symbols of the statistics of a comparison."""
 
 
-def figure(name: str, value: float, unit: str) -> str:
-    """One statistic with its unit, such as ``RMSE 12.2 g/m2``."""
-    symbol = FIGURES.get(name, name)
+def figure(name: str, value: float, unit: str, language: int = 0) -> str:
+    """One statistic with its unit, such as ``RMSE 12.2 g/m2``, in a language (0 English, 1 Chinese)."""
+    symbol = said(FIGURES.get(name, name), language)
     if name == "rrmse_percent":
         return f"{symbol} {value:.3g} %"
     if name == "pi90_coverage":

@@ -151,7 +151,7 @@ def _choose(predictors: Path | None, layers: Mapping[str, Layer], settings: Biom
         "biomass.tif",
         f"{reason}: the published line of {settings.allometry} plants was applied; its heights are means of cell "
         "maxima of a point cloud, which lie above those of a surface model",
-        "harvest plots of this flight to replace it",
+        "harvest plots that span bare to dense, and survey their place, to have a line of this flight's own",
     )
     return _Choice(model=model, cell_m=1.0, card=model.card(), findings=(note,))
 

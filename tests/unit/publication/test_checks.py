@@ -101,7 +101,7 @@ def test_every_gate_of_the_report_has_words_too() -> None:
         (
             "panel-cv[Red edge]",
             "calibration panel: spread of its brightness (Red edge)",
-            "定标板亮度离散度（Red edge）",
+            "定标板亮度离散度（红边）",
         ),
         ("check points, vertical RMSE", "check points, vertical RMSE", "检查点高程均方根误差"),
         (

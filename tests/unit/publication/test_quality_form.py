@@ -43,7 +43,7 @@ def test_the_chinese_form_has_the_same_checks_in_chinese_words(tmp_path: Path) -
 
     assert [row[2:4] for row in chinese] == [row[2:4] for row in english]
     assert [row[4][:3] for row in chinese] == ["未检查", "豁免 ", "未通过"]
-    assert chinese[2][:2] == ["辐射定标", "定标板亮度离散度（NIR） panel-cv[NIR] panels/IMG_1.tif"]
+    assert chinese[2][:2] == ["辐射定标", "定标板亮度离散度（近红外） panel-cv[NIR] panels/IMG_1.tif"]
     assert "Ada Example: a lake lies in the area" in chinese[1][4]
     said = (tmp_path / "quality_form_zh.html").read_text("utf-8")
     assert record.title_zh in said
