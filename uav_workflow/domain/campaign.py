@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Campaign:
     ----------
     topics : tuple of str
         Topic categories of ISO 19115.
+    published : datetime or None
+        Aware; when the data were, or will be, open to others for the first time.
     """
 
     title: str | None = None
@@ -57,4 +60,5 @@ class Campaign:
     topics: tuple[str, ...] = ()
     citation: str | None = None
     publisher: str | None = None
+    published: datetime | None = None
     waivers: tuple[Waiver, ...] = ()

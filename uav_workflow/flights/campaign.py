@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ TOPICS = (
     "utilitiesCommunication",
 )
 """MD_TopicCategoryCode of ISO 19115."""
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})")
 _LISTS = ("funding", "keywords", "keywords_zh", "topics")
 
 
@@ -70,6 +72,7 @@ class _CampaignFile(BaseModel):
     topics: list[str] = []
     citation: str | None = None
     publisher: str | None = None
+    published: datetime | None = None
     waivers: list[_Waiver] = []
 
     @field_validator("funding", "keywords", "keywords_zh", "topics", mode="before")
@@ -83,6 +86,14 @@ class _CampaignFile(BaseModel):
         unknown = [topic for topic in value if topic not in TOPICS]
         if unknown:
             raise ValueError(f"no topic category of ISO 19115: {', '.join(unknown)}; there are {', '.join(TOPICS)}")
+        return value
+
+    @field_validator("published", mode="before")
+    @classmethod
+    def _a_moment(cls, value: object) -> object:
+        # a bare number would be read as seconds since 1970, a bare day as its midnight
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value.strip()):
+            raise ValueError("is no moment with its zone, such as 2026-09-01T08:00:00+08:00")
         return value
 
     @field_validator("creators", mode="before")

@@ -17,7 +17,6 @@ WORDS = {
     "leave_one_out": "留一法",
     "leave_site_out": "留一样地法",
     "spatial_blocks": "空间分块法",
-    "random_folds": "随机分组法",
     "too few placed plots to see how far neighbours are alike": "有位置的样方太少，无法判断空间自相关范围",
     "neighbouring plots are no more alike than distant ones": "相邻样方并不比远处样方更相似",
     # bands and figures

@@ -6,9 +6,11 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from uav_workflow.domain.campaign import Campaign
 from uav_workflow.domain.product import Json, Product
 from uav_workflow.publication import licences
 from uav_workflow.store import MANIFEST, sha256_of
@@ -17,6 +19,7 @@ _PATH = re.compile(r"(?:file://)?(?:/|~[/\\]|[A-Za-z]:[/\\]|\\\\)[^\n]*[^\n/\\][
 _SENTENCE = re.compile(r"[:;,.] ")
 _TOKEN = re.compile(r"(?<![\w/:.])(?:/[\w.+@~-]+)+/([\w.+@~-]+)")
 """A path of two or more steps inside a sentence, without spaces: what is left where nothing is known of it."""
+TIMESTAMPS_SCHEMA = "https://stac-extensions.github.io/timestamps/v1.1.0/schema.json"
 NOT_STATED = "No licence was stated."
 """What the catalog of a hand-over says where nobody had stated a licence when it was made."""
 _SHA256_MULTIHASH = "1220"
@@ -67,24 +70,40 @@ class Places:
         return _TOKEN.sub(lambda found: found.group(1), text)
 
 
-def copy_handover(product: Product, out: Path, places: Places, licence: str | None = None) -> None:
+def copy_handover(product: Product, out: Path, places: Places, campaign: Campaign) -> None:
     """Copy a hand-over; documents that named a path are written anew, and the checksums of them follow.
 
     Parameters
     ----------
     out : Path
         Folder, which does not exist.
-    licence : str or None
-        Stands in the catalog of a hand-over that was made before anybody had stated one; a catalog that states
-        another keeps it.
+    campaign : Campaign
+        Its licence stands in the catalog of a hand-over that was made before anybody had stated one; a catalog that
+        states another keeps it. The moment of publication stands in items and collection where it is stated.
     """
     shutil.copytree(product.path, out)
     documents = [path for path in sorted(out.rglob("*.json")) if path.name != MANIFEST]
-    changed = {path for path in documents if _rewrite(path, lambda document: _licensed(places.cut(document), licence))}
+    changed = {path for path in documents if _rewrite(path, lambda document: _stated(places.cut(document), campaign))}
     if changed:
         changed |= {path for path in documents if _rewrite(path, lambda item: _sealed(item, changed))}
     manifest = out / MANIFEST
     _rewrite(manifest, lambda document: _listed(places.cut(document), out, changed))
+
+
+def _stated(document: Any, campaign: Campaign) -> Any:
+    return _published(_licensed(document, campaign.licence), campaign.published)
+
+
+def _published(document: Any, moment: datetime | None) -> Any:
+    """A STAC item or collection that says when it is open to others; a folder on a disk is not published yet."""
+    kind = document.get("type") if isinstance(document, dict) and "stac_version" in document else None
+    if moment is None or kind not in ("Feature", "Collection"):
+        return document
+    told = {"published": moment.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+    extended = [*document.get("stac_extensions", ()), TIMESTAMPS_SCHEMA]
+    if kind == "Feature":
+        return {**document, "stac_extensions": extended, "properties": {**document["properties"], **told}}
+    return {**document, "stac_extensions": extended, **told}
 
 
 def _licensed(document: Any, licence: str | None) -> Any:

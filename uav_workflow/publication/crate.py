@@ -76,7 +76,7 @@ def _describe(crate: ROCrate, record: Record) -> None:
         "identifier": record.identifier,
         "name": record.title or record.identifier,
         "alternateName": record.title_zh,
-        "datePublished": record.created.isoformat(),
+        "datePublished": (campaign.published or record.created).isoformat(),
         "description": abstracts(record)[0],
         "keywords": [*campaign.keywords, *campaign.keywords_zh],
         "publisher": _entity(crate, "#publisher", {"@type": "Organization", "name": campaign.publisher})

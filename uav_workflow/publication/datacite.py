@@ -28,7 +28,7 @@ def write_datacite(record: Record, out: Path) -> Path:
         "creators": [_person(creator) for creator in campaign.creators],
         "titles": [{"title": title, "lang": language} for title, language in titles if title],
         "publisher": {"name": campaign.publisher} if campaign.publisher else None,
-        "publicationYear": record.created.year if campaign.publisher else None,
+        "publicationYear": (campaign.published or record.created).year if campaign.publisher else None,
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "Vegetation maps and plots from drone imagery"},
         "subjects": [{"subject": word} for word in campaign.keywords]
         + [{"subject": word, "lang": "zh"} for word in campaign.keywords_zh],
@@ -36,6 +36,7 @@ def write_datacite(record: Record, out: Path) -> Path:
         "dates": [
             {"date": period(record.flights), "dateType": "Collected"},
             {"date": record.created.date().isoformat(), "dateType": "Created"},
+            *([{"date": campaign.published.isoformat(), "dateType": "Issued"}] if campaign.published else []),
         ],
         "language": "en",
         "sizes": [f"{sum(file.size for file in record.files)} bytes", f"{len(record.files)} files"],

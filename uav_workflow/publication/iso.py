@@ -100,6 +100,7 @@ def _identification(record: Record) -> Any:
         "cit:CI_Citation",
         _text("cit:title", record.title, chinese=record.title_zh),
         _node("cit:date", _date(record.created, "creation")),
+        _node("cit:date", _date(campaign.published, "publication")) if campaign.published else None,
         _node("cit:identifier", _identifier(record.identifier)),
         *(_author(creator) for creator in campaign.creators),
         _publisher(campaign.publisher) if campaign.publisher else None,

@@ -115,7 +115,8 @@ def _citation(record: Record) -> Any:
     return _node(
         "gmd:CI_Citation",
         _text("gmd:title", record.title, chinese=record.title_zh),
-        _node("gmd:date", _date(record.created)),
+        _node("gmd:date", _date(record.created, "creation")),
+        _node("gmd:date", _date(campaign.published, "publication")) if campaign.published else None,
         _node("gmd:identifier", _node("gmd:MD_Identifier", _text("gmd:code", record.identifier))),
         *(_node("gmd:citedResponsibleParty", _author(creator)) for creator in campaign.creators),
         _node("gmd:citedResponsibleParty", publisher) if publisher is not None else None,
@@ -123,9 +124,9 @@ def _citation(record: Record) -> Any:
     )
 
 
-def _date(moment: datetime) -> Any:
+def _date(moment: datetime, kind: str) -> Any:
     date = _node("gmd:date", _node("gco:DateTime", text=moment.isoformat()))
-    return _node("gmd:CI_Date", date, _code("gmd:dateType", "gmd:CI_DateTypeCode", "creation"))
+    return _node("gmd:CI_Date", date, _code("gmd:dateType", "gmd:CI_DateTypeCode", kind))
 
 
 def _quality(record: Record) -> Any | None:

@@ -65,7 +65,7 @@ def publish(name: str, workspace: Path, out: Path, *, campaign: Path | None = No
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         draft = Path(scratch) / "draft"
         for flight_id, made in products.items():
-            copy_handover(made["handover"], draft / DATA / flight_id, places, said.licence)
+            copy_handover(made["handover"], draft / DATA / flight_id, places, said)
         record = read_record(name, flights, products, said, root=draft, places=places)
         for write in WRITERS:
             write(record, draft)

@@ -28,6 +28,7 @@ from uav_workflow.publication.missing import missing_fields
 from uav_workflow.publication.page import write_pages
 from uav_workflow.publication.quality_form import write_quality_form
 from uav_workflow.publication.record import Check, PublishedFile, Record, Validation, Verdict
+from uav_workflow.publication.themes import THEMES
 from uav_workflow.publication.words import ENGLISH
 from uav_workflow.statistics.folds import validation_folds
 from uav_workflow.vegetation.allometries import ALLOMETRIES, SOURCE
@@ -37,72 +38,30 @@ from uav_workflow.vegetation.biomass_gaussian import GaussianForm
 from uav_workflow.vegetation.biomass_ladder import LADDER
 from uav_workflow.vegetation.biomass_models import Allometry
 
-PROPER = [
-    "STAC",
-    "ISO",
-    "DataCite",
-    "ORCID",
-    "RO",
-    "Crate",
-    "WGS",
-    "UTM",
-    "zone",
-    "EPSG",
-    "SHA",
-    "CEOS",
-    "LPV",
-    "UTC",
-    "CC",
-    "BY",
-    "DOI",
-    "CIELAB",
-    "NDVI",
-    "GLI",
-    "RMSE",
-    "CCC",
-    "PI",
-    "PI90",
-    "GSD",
-    "MiB",
-    "cm",
-    "px",
-    "English",
-    "Otsu",
-    "Li",
-    "Meyer",
-    "Neto",
-    "Matérn",
-]
+PROPER = re.findall(
+    r"\S+",
+    "STAC ISO DataCite ORCID RO Crate WGS UTM zone EPSG SHA CEOS LPV UTC CC BY DOI CIELAB NDVI GLI RMSE CCC PI GSD MiB "
+    "cm px English Otsu Li Meyer Neto Matérn",
+)
 """Standards, symbols, units, authors, and the link to the other language."""
-USERS = [
-    "Ada",
-    "Example",
-    "Bo",
-    "et",
-    "al",
-    "Institute",
-    "of",
-    "Meadows",
-    "example",
-    "org",
-    "Grant",
-    "Long",
-    "meadow",
-    "vegetation",
-    "drone",
-]
+USERS = re.findall(r"\S+", "Ada Example Bo et al Institute of Meadows example org Grant Long meadow vegetation drone")
 """What the record's campaign.yaml and folders say."""
+IDENTIFIERS = (*THEMES, "ndvi_mean", "dji_rgb", "20250705_one", r"data/\d\.json", r"_格网\.tif", "_flags_")
 NAMED = (SOURCE, "source为ground", "topics: [...]", "numpy 2.4.6", "uav-workflow")
 """A citation, a column with its value, a field of campaign.yaml, software."""
 
 
+BANDS = ("Blue", "Green", "Red", "Red edge", "NIR", "Panchro", "LWIR", "Green-531")
+
+
 def latin(text: str) -> list[str]:
-    """English words that are left: no names of files, no identifiers (digits, underscores), no single letters."""
+    """English words that are left: no names of files, no identifiers, nothing with digits, no single letters."""
     for name in NAMED:
         text = text.replace(name, " ")
+    text = re.sub("|".join(IDENTIFIERS), " ", text)
     text = re.sub(r"[\w.-]+\.(?:csv|yaml|json|txt|tif|html)\b", " ", text, flags=re.ASCII)
-    text = re.sub(r"\S*(?:[_/@]|\d[A-Za-z]|[A-Za-z]\d)\S*", " ", text)
-    return [word for word in re.findall(r"[A-Za-z][A-Za-zé']+", text) if word not in PROPER and word not in USERS]
+    text = re.sub(r"\S*(?:[@]|\d[A-Za-z]|[A-Za-z]\d)\S*", " ", text)
+    return [word for word in re.findall(r"[A-Za-z][A-Za-z_é']+", text) if word not in PROPER and word not in USERS]
 
 
 def test_the_filter_sees_english() -> None:
@@ -165,7 +124,7 @@ def full(root: Path) -> Record:
         Check(flight_id=one.flight_id, group=kind, name=name, value="1 px", bound="<= 2 px", verdict=verdict)
         for name, kind, verdict in zip(NAMES, [*kinds] * len(NAMES), [*Verdict] * len(NAMES), strict=False)
     ]
-    checks += [replace(checks[0], name=f"panel-cv[{band}]") for band in ("Blue", "Red edge", "NIR", "Green-531")]
+    checks += [replace(checks[0], name=f"panel-cv[{band}]") for band in BANDS]
     checks += [replace(checks[0], name=f"90 % interval of {name}") for name in ("agb dry", "fvc green", "height mean")]
     figures = {"r2": 0.9, "rmse": 0.1, "rrmse_percent": 9, "bias": 0.01, "ccc": 0.9, "pi90_coverage": 0.9}
     methods = [f"{name}_mixed:median_of_3_photos" for name in COVER] + [f"allometry_{plant}" for plant in PLANTS]
