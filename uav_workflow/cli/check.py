@@ -27,6 +27,7 @@ def check(
     """Read a flight folder and say what is wrong with it; nothing in it is changed."""
     from rich.progress import Progress
 
+    from calibration.on_site import panels_on_site
     from uav_workflow.flights.reading import read_flight
     from uav_workflow.flights.summary import summarise, verdict
 
@@ -37,6 +38,9 @@ def check(
             campaign=campaign,
             progress=lambda fraction, text: bar.update(row, completed=fraction, description=text),
         )
+        if flight is not None:
+            bar.update(row, description="looking for panels")
+            findings = [*findings, *panels_on_site(flight)]
     usable = flight is not None and not has_errors(findings)
     summary = summarise(flight) if flight is not None else {}
     if json_:
