@@ -62,6 +62,16 @@ def _moment(capture: Capture) -> datetime | None:
     return primary.time_utc.replace(tzinfo=None) if primary.time_utc else primary.time_local
 
 
+def _there(capture: Capture, utc_offset_h: float | None) -> datetime | None:
+    """Time on the clock of the place: the camera's, else UTC by utc_offset, else by the longitude."""
+    primary = capture.primary
+    if primary.time_local is not None or primary.time_utc is None:
+        return primary.time_local
+    if utc_offset_h is None:
+        utc_offset_h = primary.position.lon / 15 if primary.position is not None else 0.0
+    return primary.time_utc.replace(tzinfo=None) + timedelta(hours=utc_offset_h)
+
+
 def _standing_still(moments: dict[str, datetime]) -> list[Finding]:
     """A clock that gives most photos the time of the one before: stopped, or lost in copying."""
     ordered = [moments[name] for name in sorted(moments)]
@@ -111,9 +121,9 @@ def _against_details(captures: Sequence[Capture], details: FlightDetails) -> lis
         if abs(hours - details.utc_offset_h) > 0.1 and abs(hours) > 0.01:
             message = f"flight.yaml says UTC{details.utc_offset_h:+g} h, the camera's clock runs at UTC{hours:+.2f} h"
             findings.append(warning("utc-offset-mismatch", "flight.yaml", message, "UTC is taken from the photos"))
-    days = {moment.date() for capture in captures if (moment := _moment(capture)) is not None}
-    if details.date is not None and days and min(abs((day - details.date).days) for day in days) > 1:
-        message = f"flight.yaml says {details.date}, the photos say {min(days)}"
+    days = {moment.date() for capture in captures if (moment := _there(capture, details.utc_offset_h)) is not None}
+    if details.date is not None and days and details.date not in days:
+        message = f"flight.yaml says {details.date}, the photos say {min(days)} (an earlier flight's file, perhaps)"
         findings.append(warning("date-mismatch", "flight.yaml", message, "correct the date or the camera's clock"))
     if details.date is not None and not days:
         findings.append(

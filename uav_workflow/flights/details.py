@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -36,7 +38,20 @@ class _FlightFile(BaseModel):
         if found:
             hours = int(found[2]) + int(found[3] or 0) / 60
             return -hours if found[1] == "-" else hours
-        return value
+        try:
+            return float(str(value))
+        except ValueError:
+            raise ValueError(f"'{value}' is no number of hours; write it as +8") from None
+
+    @field_validator("date", mode="before")
+    @classmethod
+    def _day(cls, value: object) -> object:
+        # a bare number would be read as seconds since 1970
+        found = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", str(value).strip())
+        if found:
+            with suppress(ValueError):
+                return datetime.date(*map(int, found.groups()))
+        raise ValueError(f"'{value}' is no date with its year first; write it as 2026-07-24")
 
     @field_validator("utc_offset")
     @classmethod
@@ -73,9 +88,10 @@ def read_details(path: Path | None, where: str) -> tuple[FlightDetails, dict[str
     try:
         document = yaml.load("\n".join(text.lines), Loader=yaml.BaseLoader) or {}
     except yaml.YAMLError as exc:
-        return FlightDetails(), {}, [*findings, _invalid(where, f"is no YAML: {_one_line(exc)}")]
+        return FlightDetails(), {}, [*findings, _invalid(where, no_yaml(exc, text.lines))]
     if not isinstance(document, dict):
-        return FlightDetails(), {}, [*findings, _invalid(where, "holds no `key: value` lines")]
+        colon = "; a colon is full-width (：)" if "：" in "".join(text.lines) else ""
+        return FlightDetails(), {}, [*findings, _invalid(where, f"holds no `key: value` lines{colon}")]
     document = {key: value for key, value in document.items() if value not in ("", "null", "~")}
     findings += _unknown_keys(document, where)
     try:
@@ -106,5 +122,15 @@ def _invalid(where: str, message: str) -> Finding:
     return error("flight-yaml-invalid", where, message, "correct the file")
 
 
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())
+def no_yaml(exc: yaml.YAMLError, lines: Sequence[str]) -> str:
+    """Where a text stops being YAML, and the usual reasons: a tab, a full-width colon."""
+    mark = getattr(exc, "problem_mark", None)
+    if mark is None or mark.line >= len(lines) or not lines[mark.line].strip():
+        return f"is no YAML: {' '.join(str(exc).split())}"
+    line = lines[mark.line]
+    where = f"line {mark.line + 1} (`{line.strip()}`) can't be read"
+    if "\t" in line:
+        return f"{where}: it holds a tab; put blanks in its place"
+    if "：" in "".join(lines):
+        return f"{where}: a colon is full-width (：); write `key: value` with a plain colon and a blank"
+    return f"{where}: {getattr(exc, 'problem', '') or 'it is no `key: value`'}"

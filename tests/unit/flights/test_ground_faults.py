@@ -273,6 +273,37 @@ def test_faults_of_flight_yaml(ground: FlightFolder, checked: Checker, content: 
     assert code in checked(ground.path)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("date: 20\n", "'20' is no date with its year first; write it as 2026-07-24"),
+        ("date: 2024-13-01\n", "'2024-13-01' is no date"),
+        ("utc_offset: 8小时\n", "'8小时' is no number of hours; write it as +8"),
+        ("site:\tA\nutc_offset: 8\n", "line 1 (`site:\tA`) can't be read: it holds a tab; put blanks in its place"),
+        ("site： A\nutc_offset: 8\n", "a colon is full-width"),
+        ("site： A\n", "holds no `key: value` lines; a colon is full-width"),
+        ("site: [unclosed\n", "is no YAML"),
+    ],
+)
+def test_what_is_wrong_in_flight_yaml_is_said_plainly(
+    ground: FlightFolder, checked: Checker, content: str, said: str
+) -> None:
+    ground.text("flight.yaml", content)
+    assert said in checked(ground.path)["flight-yaml-invalid"].message
+
+
+@pytest.mark.parametrize("written", ["2024-07-31", "2024/7/31", "2024.07.31", "2024年7月31日"])
+def test_a_date_with_its_year_first_is_read(ground: FlightFolder, checked: Checker, written: str) -> None:
+    ground.text("flight.yaml", f"date: {written}\n")
+    assert checked(ground.path) == {}
+
+
+def test_the_file_of_yesterday(ground: FlightFolder, checked: Checker) -> None:
+    """A day off is no question of time zones where the camera's clock is local."""
+    ground.text("flight.yaml", "date: 2024-07-30\n")
+    assert "the photos say 2024-07-31" in checked(ground.path)["date-mismatch"].message
+
+
 def test_paths_of_flight_yaml(flight: FlightFolder, checked: Checker) -> None:
     flight.write()
     (flight.path / "images").rename(flight.path / "DCIM")
