@@ -34,7 +34,8 @@ class RunResult:
     products : mapping
         Kind -> product, those that could be made.
     not_made : mapping
-        Kind -> reason, those the folder, the recipe or the data do not allow, and those that failed.
+        Kind -> reason, those the folder, the recipe or the data do not allow, and those that failed (steps before the
+        first product too, such as ``node_task``).
     complete : bool
         Everything the folder and the recipe allow was made.
     """
@@ -146,10 +147,10 @@ def _gather(scope: Scope, plan: _Plan, findings: Sequence[Finding]) -> RunResult
     found = {kind: scope.store.find(task.address) for kind, task in plan.tasks.items()}
     products = {kind: product for kind, product in found.items() if product is not None}
     failed = {failure.kind: failure for failure in failures(scope.workspace, scope.record.flight_id)}
-    not_made = dict(plan.reasons)
-    for kind in found:
+    not_made = {kind: failure.message for kind, failure in failed.items()} | dict(plan.reasons)
+    for kind, task in plan.tasks.items():
         if kind not in products:
-            not_made[kind] = failed[kind].message if kind in failed else "something it needs failed"
+            not_made[kind] = failed[kind].message if kind in failed else needs(type(task), scope, failed)
         elif reason := products[kind].not_made:
             not_made[kind] = reason
     inner = [scope.store.find(address_of(task, scope)) for task in (CalibratedCaptures, NodeTask)]
@@ -161,6 +162,18 @@ def _gather(scope: Scope, plan: _Plan, findings: Sequence[Finding]) -> RunResult
         not_made=not_made,
         failures=tuple(failed.values()),
     )
+
+
+def needs(task: type[ProductTask], scope: Scope, failed: Mapping[str, Failure]) -> str:
+    """Name the failed tasks that another one waits for; theirs is the sentence that says what to do."""
+    culprits = list(dict.fromkeys(kind for kind in _upstream(task, scope) if kind in failed))
+    return f"it needs {' and '.join(culprits)}, which failed" if culprits else "something it needs was not run"
+
+
+def _upstream(task: type[ProductTask], scope: Scope) -> Iterator[str]:
+    for above in task.upstream(scope):
+        yield above.kind
+        yield from _upstream(above, scope)
 
 
 def _checked(folder: Path, workspace: Path, campaign: Path | None, say: Progress) -> tuple[Flight, list[Finding]]:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import tasks
+from tasks.failures import Failure
 from tasks.photogrammetry import NodeTask, node_options, upload_names
 from tasks.product import ProductTask, address_of
+from tasks.running import needs
 from tasks.scope import Scope
 from uav_workflow.domain.product import KINDS
 from uav_workflow.engine.options import OPTIONS
@@ -122,6 +124,15 @@ def test_no_task_needs_what_is_not_made(tmp_path: Path) -> None:
         made: list[type[ProductTask]] = [task for task in tasks.TASKS if task.reason_not_made(place) is None]
         for task in made:
             assert all(up.reason_not_made(place) is None for up in task.upstream(place))
+
+
+def test_whoever_waits_for_a_failed_task_names_it(tmp_path: Path) -> None:
+    place = scope(tmp_path)
+    failed = {kind: Failure(kind=kind, blame="service", message="", trace="") for kind in ("node_task", "cover")}
+    waiting = {task.kind: needs(task, place, failed) for task in tasks.TASKS}
+    assert waiting["dsm"] == "it needs node_task, which failed"
+    assert waiting["plots"] == "it needs cover and node_task, which failed"
+    assert needs(NodeTask, place, {}) == "something it needs was not run"
 
 
 def test_base_names_that_repeat_carry_their_folder() -> None:

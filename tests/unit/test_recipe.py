@@ -57,3 +57,13 @@ def test_a_bare_off_is_the_word_and_not_false(tmp_path):
     assert recipe.calibration.block_adjustment == "on"
     assert recipe.calibration.use_panels is False
     assert recipe.reflectance.empirical_line == "off"
+
+
+def test_a_section_that_is_wrong_is_not_repeated(tmp_path: Path) -> None:
+    document = tmp_path / "recipe.yaml"
+    document.write_text("handover:\n  scenes:\n  - {name: s2, raster: /no/such/scene.tif, date: 2026-07-24}\n")
+    with pytest.raises(RecipeError, match=r"handover\.scenes\.0: /no/such/scene\.tif can't be read") as caught:
+        load_recipe(document)
+    assert "datetime" not in str(caught.value)
+    with pytest.raises(RecipeError, match=r"given: 'many'"):
+        load_recipe(None, ["biomass.minimum_harvests=many"])

@@ -28,6 +28,8 @@ _TLS = re.compile(
     r"certificate|hostname .* doesn't match|wrong_version_number|record_layer|unknown_protocol", re.IGNORECASE
 )
 _NEVER_MADE = re.compile(r"newconnectionerror|failed to establish a new connection|connecttimeout", re.IGNORECASE)
+_NOT_CONNECTED = re.compile(r"Failed to establish a new connection: \[Errno -?\d+\] ([^\"')]+)")
+_NOT_RESOLVED = re.compile(r"Failed to resolve '([^']+)' \(\[Errno -?\d+\] ([^)]+)\)")
 _DOWN = re.compile(
     r"connection refused|newconnectionerror|remotedisconnected|connection reset|connection aborted", re.I
 )
@@ -111,7 +113,16 @@ def never_left(exc: OdmError) -> bool:
 def refusal(exc: OdmError, doing: str, address: object) -> NodeError:
     """A fault that no retry helped against, as an error with its remedy."""
     text = readable(str(exc))
-    return NodeError(f"{address}: {doing} failed: {text}; {_remedy(exc, text)}")
+    return NodeError(f"{address}: {doing} failed: {_plain(text)}; {_remedy(exc, text)}")
+
+
+def _plain(text: str) -> str:
+    """What the system said of a connection that was never made, without the library's words around it."""
+    if found := _NOT_CONNECTED.search(text):
+        return found[1].strip().lower()
+    if found := _NOT_RESOLVED.search(text):
+        return f"the name {found[1]} is not known here ({found[2].strip().lower()})"
+    return text
 
 
 def _remedy(exc: OdmError, text: str) -> str:

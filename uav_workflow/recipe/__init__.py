@@ -90,4 +90,7 @@ def _sentence(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     # a path in a message keeps its capitals
     text = str(error["msg"]).removeprefix("Value error, ")
-    return f"recipe {where}: {text[:1].lower()}{text[1:]} (given: {error.get('input')!r})"
+    given = error.get("input")
+    # a whole section is not repeated: the message says what of it is wrong
+    shown = "" if isinstance(given, dict | list) else f" (given: {given!r})"
+    return f"recipe {where}: {text[:1].lower()}{text[1:]}{shown}"

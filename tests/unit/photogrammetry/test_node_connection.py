@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import subprocess
 import threading
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from orders import TASK, Order
 from pyodm.exceptions import NodeConnectionError, NodeServerError
 
 from uav_workflow.errors import NodeError
 from uav_workflow.photogrammetry.address import NodeAddress
 from uav_workflow.photogrammetry.connection import Connection, HttpFault
-from uav_workflow.photogrammetry.failure import is_passing
+from uav_workflow.photogrammetry.failure import is_passing, refusal
 from uav_workflow.photogrammetry.ledger import Ledger
 from uav_workflow.photogrammetry.patience import Clock, Patience
 from uav_workflow.photogrammetry.upload import Upload
@@ -209,3 +211,23 @@ def test_a_certificate_of_nobody_is_permanent() -> None:
     text = str(ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"))
     assert not is_passing(NodeConnectionError(text))
     assert is_passing(NodeConnectionError("Connection refused"))
+
+
+def test_nobody_at_the_address_is_said_without_the_library_s_words() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(requests.exceptions.ConnectionError) as caught:
+        requests.get(f"http://127.0.0.1:{port}/info", timeout=5)
+    said = str(refusal(NodeConnectionError(str(caught.value)), "asking for the task", f"http://127.0.0.1:{port}"))
+    assert said.startswith(f"http://127.0.0.1:{port}: asking for the task failed: connection refused; check that")
+
+
+def test_an_unknown_name_is_said_by_name() -> None:
+    text = (
+        "HTTPConnectionPool(host='nowhere', port=3000): Max retries exceeded with url: /info (Caused by "
+        "NameResolutionError(\"HTTPConnection(host='nowhere', port=3000): Failed to resolve 'nowhere' "
+        '([Errno -2] Name or service not known)"))'
+    )
+    said = str(refusal(NodeConnectionError(text), "uploading", "http://nowhere:3000"))
+    assert "the name nowhere is not known here (name or service not known); check that the node runs" in said
