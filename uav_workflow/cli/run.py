@@ -67,11 +67,16 @@ def run(
 
 
 def _checked(recipe: Recipe) -> Recipe:
-    """The recipe, its bounds and markers known to calibration: a wrong one is refused now, not hours into the run."""
+    """The recipe, its bounds, markers and scene bands looked up: a wrong one is refused now, not hours into the run."""
     if recipe.calibration.limits or recipe.calibration.panel_markers:
         from calibration.settings import CalibrationSettings
 
         CalibrationSettings.of(recipe.calibration)
+    if recipe.handover.scenes:
+        from uav_workflow.handover.bridge import refuse_absent_bands
+
+        for scene in recipe.handover.scenes:
+            refuse_absent_bands(scene.name, scene.raster, scene.bands.values())
     return recipe
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
@@ -157,6 +157,25 @@ def bridge(drone: DroneBands, scene: Scene, fwhm_cells: float | None = None) -> 
     )
 
 
+def refuse_absent_bands(name: str, raster: Path, wanted: Iterable[str]) -> None:
+    """See that a scene has the bands a recipe names, before a run begins that needs them at its end.
+
+    Raises
+    ------
+    RecipeError
+        It lacks some.
+    RasterError
+        It can't be read as a raster.
+    """
+    with Raster(raster) as opened:
+        theirs = opened.bands
+    if absent := [band for band in dict.fromkeys(wanted) if band not in theirs]:
+        raise RecipeError(
+            f"handover scene {name} names bands that are not there: {', '.join(absent)}; {raster} has "
+            f"{', '.join(theirs)}"
+        )
+
+
 def mosaic_bands(names: Sequence[str], centres_nm: Sequence[float | None], seen: Sequence[Band]) -> dict[str, Band]:
     """Bands of a mosaic with centre and width.
 
@@ -201,8 +220,8 @@ def _pairs(own: Sequence[str], scene: Scene) -> dict[str, str]:
     unknown += [f"the scene's {band}" for band in asked.values() if band not in theirs]
     if unknown:
         raise RecipeError(
-            f"handover scene {scene.name}: there is no band {', '.join(unknown)}; the flight has {', '.join(own)}, "
-            f"{scene.path} has {', '.join(theirs)}"
+            f"handover scene {scene.name} names bands that are not there: {', '.join(unknown)}; the flight has "
+            f"{', '.join(own)}, {scene.path} has {', '.join(theirs)}"
         )
     return {name: asked[_key(name)] for name in own if _key(name) in asked}
 

@@ -13,12 +13,15 @@ import odc.stac
 import pandas as pd
 import pystac
 import pytest
+import typer
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
+from typer.testing import CliRunner
 
+from uav_workflow.cli.run import run
 from uav_workflow.domain.flight import Band
 from uav_workflow.domain.grid import Grid
 from uav_workflow.errors import RecipeError
-from uav_workflow.handover.bridge import DroneBands, Scene, bridge, mosaic_bands, write_bridge
+from uav_workflow.handover.bridge import DroneBands, Scene, bridge, mosaic_bands, refuse_absent_bands, write_bridge
 from uav_workflow.handover.bridge_files import bridge_files
 from uav_workflow.handover.package import make_handover
 from uav_workflow.rasters.reader import Raster
@@ -138,6 +141,19 @@ def test_bands_are_never_paired_by_a_guess(tmp_path: Path, drone: DroneBands) ->
         bridge(drone, scene(tmp_path, drone, pairs={"red": "B05"}))
     with pytest.raises(RecipeError, match="the flight's blue"):
         bridge(drone, scene(tmp_path, drone, pairs={"blue": "B04"}))
+
+
+def test_a_band_the_scene_lacks_is_refused_before_the_run(tmp_path: Path, drone: DroneBands) -> None:
+    document = tmp_path / "recipe.yaml"
+    path = scene(tmp_path, drone).path
+    scenes = f"  scenes:\n  - {{name: s2, raster: {path}, date: 2024-07-17, bands: {{red: B99, nir: B08}}}}\n"
+    document.write_text(f"handover:\n{scenes}")
+    command = typer.Typer()
+    command.command()(run)
+    told = CliRunner().invoke(command, [str(tmp_path / "no flight"), "--recipe", str(document)])
+    assert isinstance(told.exception, RecipeError)
+    assert "names bands that are not there: B99" in str(told.exception)
+    refuse_absent_bands("s2", path, ["B04", "B08"])
 
 
 @pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
