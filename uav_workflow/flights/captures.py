@@ -34,7 +34,9 @@ def group_captures(
     """
     images = sorted(images, key=lambda image: image.name)
     if profile.kind == "rgb":
-        captures = [Capture(capture_id=_stem(image), images=(image,), is_panel=_is_panel([image])) for image in images]
+        captures = [
+            Capture(capture_id=_stem(image), images=(image,), is_panel=shows_panel([image])) for image in images
+        ]
         return _in_time_order(captures), []
     bands = [image for image in images if image.band.name != "RGB"]
     findings = _companions([image for image in images if image.band.name == "RGB"])
@@ -46,7 +48,7 @@ def group_captures(
     for key, members in groups.items():
         ordered = _rig_order(members, profile)
         if not whole or tuple(sorted(_label(image) for image in ordered)) == tuple(sorted(expected)):
-            captures.append(Capture(capture_id=key, images=tuple(ordered), is_panel=_is_panel(ordered)))
+            captures.append(Capture(capture_id=key, images=tuple(ordered), is_panel=shows_panel(ordered)))
         else:
             incomplete[ordered[0].name] = _what_is_wrong(ordered, expected)
     findings += _incomplete(incomplete, len(groups), expected)
@@ -121,7 +123,7 @@ def _rig_order(members: Sequence[BandImage], profile: SensorProfile) -> list[Ban
     return sorted(members, key=rank)
 
 
-def _is_panel(images: Sequence[BandImage]) -> bool:
+def shows_panel(images: Sequence[BandImage]) -> bool:
     """Certain signs only: a folder named panels, or the camera's word (``CalibrationPicture`` 2 valid, 1 refused)."""
     in_folder = any(re.fullmatch(r"panels?", part, re.IGNORECASE) for part in images[0].name.split("/")[:-1])
     return in_folder or any((image.tags.number("Camera:CalibrationPicture") or 0) >= 1 for image in images)

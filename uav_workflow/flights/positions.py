@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from uav_workflow.domain.flight import Attitude, BandImage, Position
 from uav_workflow.findings import Finding, error, info, warning
+from uav_workflow.flights.captures import shows_panel
 from uav_workflow.flights.crs import WGS84, is_degrees, looks_like_metres, parse_crs, transformer
 from uav_workflow.flights.names import by_file_name, which_is_meant
 from uav_workflow.flights.text import read_text
@@ -52,7 +53,7 @@ def apply_positions(path: Path, where: str, images: Sequence[BandImage]) -> tupl
     if is_degrees(crs) and looks_like_metres([(numbers[0], numbers[1]) for numbers in entries.values()]):
         message = f"the coordinates are metres, but the first line says degrees ({crs})"
         return list(images), [*findings, error("crs-metres-as-degrees", where, message, "name the right CRS in line 1")]
-    findings += _unknown(where, unknown, images) + _coverage(where, len(entries), len(images))
+    findings += _unknown(where, unknown, images) + _coverage(where, entries, images)
     return [_moved(image, entries.get(image.name), crs) for image in images], findings
 
 
@@ -92,13 +93,13 @@ def _unknown(where: str, unknown: Sequence[str], images: Sequence[BandImage]) ->
     return [warning("positions-photo", where, message, which_is_meant(unknown[0], images))]
 
 
-def _coverage(where: str, matched: int, total: int) -> list[Finding]:
-    findings = []
-    if matched == 0:
-        findings.append(error("positions-invalid", where, "no line fits a photo", "correct the file or remove it"))
-    elif matched < total:
-        message = f"{total - matched} of {total} images have no line and keep their own GPS position"
-        findings.append(
-            info("positions-partly", where, message, "mixing PPK and plain GPS positions can bend the model")
-        )
-    return findings
+def _coverage(where: str, matched: Container[str], images: Sequence[BandImage]) -> list[Finding]:
+    """Panel pictures are on the ground and in no block: nobody misses their lines."""
+    survey = [image for image in images if not shows_panel([image])]
+    without = [image for image in survey if image.name not in matched]
+    if not any(image.name in matched for image in images):
+        return [error("positions-invalid", where, "no line fits a photo", "correct the file or remove it")]
+    if not without:
+        return []
+    message = f"{len(without)} of {len(survey)} images have no line and keep their own GPS position"
+    return [info("positions-partly", where, message, "mixing PPK and plain GPS positions can bend the model")]

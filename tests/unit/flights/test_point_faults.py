@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from synthetic_flight import CRS, LAT0, LON0, Checker, FlightFolder, read
+from synthetic_flight import CRS, LAT0, LON0, Checker, FlightFolder, Photo, read, write_photo
 
 
 def gcp_lines(count: int, names: FlightFolder, **changes: str) -> str:
@@ -167,6 +167,16 @@ def test_positions_stand_above_the_photos_own(ground: FlightFolder, checked: Che
     assert position is not None
     assert (position.lon, position.alt_m) == (pytest.approx(LON0 + 3 * 5e-5), 3041.5)
     assert (position.sigma_h_m, position.sigma_v_m) == (0.02, 0.04)
+
+
+def test_panel_pictures_need_no_position_of_their_own(ground: FlightFolder, checked: Checker) -> None:
+    lines = [f"{Path(ground.name(i)).name} {LON0 + i * 5e-5} {LAT0} 3041.5" for i in range(12)]
+    ground.text("geo.txt", "\n".join(["EPSG:4326", *lines]))
+    (ground.path / "plots.geojson").unlink()
+    write_photo(ground.path / "panels/DJI_0900.JPG", Photo(altitude_m=3000.0, seed=90))
+    assert "positions-partly" not in checked(ground.path)
+    ground.text("geo.txt", "\n".join(["EPSG:4326", *lines[1:]]))
+    assert checked(ground.path)["positions-partly"].message.startswith("1 of 12 images")
 
 
 @pytest.mark.parametrize(
