@@ -127,7 +127,7 @@ class Biomass(ProductTask):
     """Above-ground biomass: a model of this flight's harvests, a saved model, or a published allometry."""
 
     kind = "biomass"
-    version = 3
+    version = 4
     sections = ("biomass", "plots")
     roles = ("flight",)
 

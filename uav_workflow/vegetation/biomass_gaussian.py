@@ -37,9 +37,27 @@ class GaussianForm:
         UnfitError
             Biomass does not vary.
         """
+        return cls._of(sample, predictors, None)
+
+    def refitted(self, sample: Sample) -> GaussianForm:
+        """Fit on some of its own plots: lengths and noise are fitted anew, from these.
+
+        A choice that saves time: the search starts from the settings of all plots, and does not keep them. Kept, they
+        have seen the plots left out: intervals of 90 % held 78 - 89 % of new plots on simulated tables of 12 to 40
+        plots that follow no line. Searched anew they held 90 and 95 % (of 12 and 25), as when searched from nothing.
+
+        Raises
+        ------
+        UnfitError
+            Biomass does not vary.
+        """
+        return self._of(sample, self.predictors, self.process)
+
+    @classmethod
+    def _of(cls, sample: Sample, predictors: Sequence[str], start: GaussianProcess | None) -> GaussianForm:
         rows = np.stack([sample.values[name] for name in predictors], axis=1)
         try:
-            process = GaussianProcess.fit(rows, sample.agb)
+            process = GaussianProcess.fit(rows, sample.agb, start)
         except ValueError as exc:
             raise UnfitError(f"{exc}") from exc
         return cls(predictors=tuple(predictors), process=process)
@@ -47,15 +65,23 @@ class GaussianForm:
     @property
     def formula(self) -> str:
         """One line for people."""
-        lengths = self.process.lengths * self.process.spread
+        process = self.process
+        lengths = process.lengths * process.rows.std(axis=0)
         about = ", ".join(
             f"{name} (length {length:.3g})" for name, length in zip(self.predictors, lengths, strict=True)
         )
-        noise = float(np.sqrt(self.process.noise * self.process.signal))
+        bounds = f"; at their bounds: {', '.join(self.at_bounds)}" if self.at_bounds else ""
+        early = "" if process.converged else "; the search of these ended early"
+        sds = f"signal sd {process.signal_sd:.4g}, noise sd {process.noise_sd:.4g}"
         return (
-            f"agb_dry [g/m2] = Gaussian process on {about}: mean {self.process.mean:.4g}, signal sd "
-            f"{float(np.sqrt(self.process.signal)):.4g}, noise sd {noise:.4g}, Matern 5/2"
+            f"agb_dry [g/m2] = Gaussian process on {about}: mean {process.mean:.4g}, {sds}, Matern 5/2{bounds}{early}"
         )
+
+    @property
+    def at_bounds(self) -> tuple[str, ...]:
+        """Settings at their bounds, lengths by their predictor; one at its upper bound does not matter."""
+        lengths = {f"length {one + 1}": f"length of {name}" for one, name in enumerate(self.predictors)}
+        return tuple(lengths.get(name, name) for name in self.process.at_bounds)
 
     def middle(self, values: Values) -> Floats:
         """Posterior mean, g/m2."""
@@ -102,7 +128,7 @@ class GaussianForm:
         return mean, sd, likeness
 
     def to_json(self) -> dict[str, Json]:
-        """Every number it predicts with: no version of a library stands between a saved model and its values."""
+        """Its plots and settings; from these scikit-learn's process is made again, and nothing is searched."""
         return {"form": "gaussian_process", "predictors": list(self.predictors), **self.process.to_json()}
 
     @classmethod

@@ -39,6 +39,8 @@ class Rung:
     fit : callable (sample, predictors) -> Form
     flattered : callable (form, folds) -> float64 (n,), optional
         Of a form that is slow to fit: every plot without its group, cheaply and no worse than fitted anew.
+    refit : callable (form, sample) -> Form, optional
+        Of a form that is slow to fit: fitted anew on some of its plots, from where it stands; `fit` when absent.
     folds : int
         Most folds it is fitted anew in.
     """
@@ -49,6 +51,7 @@ class Rung:
     fit: Callable[[Sample, tuple[str, ...]], Form]
     most: int | None = None
     flattered: Callable[[Any, Folds], Floats] | None = None
+    refit: Callable[[Any, Sample], Form] | None = None
     folds: int = INNER_FOLDS
 
 
@@ -98,7 +101,8 @@ LADDER: tuple[Rung, ...] = (
         needs=lambda available: _with_all(available) or _with("height_mean")(available),
         fit=GaussianForm.fit,
         flattered=GaussianForm.left_out,
-        folds=10,
+        refit=GaussianForm.refitted,
+        folds=5,
     ),
     Rung(
         name="quantile_forest",
@@ -209,8 +213,9 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LeftOut:
-    """Every plot as seen by the form fitted without its group."""
+    """Every plot as seen by the form fitted without its group, and the form fitted on all."""
 
+    whole: Form
     middle: Floats
     sd: Floats
     score: Floats
@@ -245,8 +250,7 @@ def fit_ladder(sample: Sample, folds: Folds, rungs: Sequence[Rung] = LADDER) -> 
         raise UnfitError(tried[0].reason if tried else "no model to try")
     best = min((one for one in tried if one.name in seen), key=lambda one: one.mse)
     chosen = next(one.name for one in tried if one.name in seen and one.mse <= best.upper)
-    rung = next(rung for rung in rungs if rung.name == chosen)
-    return _finished(rung, sample, folds, seen[chosen]), tuple(tried)
+    return _finished(chosen, sample, folds, seen[chosen]), tuple(tried)
 
 
 def cross_validate(sample: Sample, folds: Folds, rungs: Sequence[Rung] = LADDER) -> tuple[Prediction, tuple[str, ...]]:
@@ -294,15 +298,16 @@ def _leave_out(rung: Rung, sample: Sample, folds: Folds, bar: float) -> _LeftOut
         best = _judged(rung.name, rung.flattered(whole, folds), sample, folds)
         if best.upper >= min(bar, _error_of_mean(sample, folds)):
             raise UnfitError(f"no gain: {best.rmse:.4g} g/m2 even with its settings fitted on the plots left out")
-    found = np.full((3, sample.n), np.nan)
+    found, names = np.full((3, sample.n), np.nan), rung.needs(tuple(sample.values)) or ()
     for kept, out in folds.split():
-        form, ones = rung.fit(sample.among(kept), rung.needs(tuple(sample.values)) or ()), sample.among(out)
+        part, ones = sample.among(kept), sample.among(out)
+        form = rung.refit(whole, part) if rung.refit is not None else rung.fit(part, names)
         found[:, out] = form.middle(ones.values), form.sd(ones.values), form.score(ones.values, ones.agb)
     real = _judged(rung.name, found[0], sample, folds)
     if rung.flattered is not None and real.upper >= _error_of_mean(sample, folds):
         # a line must rise with height; a form that may do anything must at least say more than the mean
         raise UnfitError(f"no better than the mean of the plots: {real.rmse:.4g} g/m2")
-    return _LeftOut(middle=found[0], sd=found[1], score=found[2])
+    return _LeftOut(whole=whole, middle=found[0], sd=found[1], score=found[2])
 
 
 def _error_of_mean(sample: Sample, folds: Folds) -> float:
@@ -319,8 +324,8 @@ def _judged(name: str, middle: Floats, sample: Sample, folds: Folds) -> Tried:
     return Tried(name=name, rmse=math.sqrt(mse), mse=mse, mse_se=spread)
 
 
-def _finished(rung: Rung, sample: Sample, folds: Folds, seen: _LeftOut) -> HarvestModel:
-    form = _fit(rung, sample)
+def _finished(name: str, sample: Sample, folds: Folds, seen: _LeftOut) -> HarvestModel:
+    form = seen.whole
     student = form.student(LEVEL)
     if sample.n < smallest_sample(LEVEL) and student is not None:
         width, interval = student, "Student prediction interval"
@@ -329,7 +334,7 @@ def _finished(rung: Rung, sample: Sample, folds: Folds, seen: _LeftOut) -> Harve
         what = "plots" if folds.scheme in ("leave_one_out", "random_folds") else f"groups ({folds.scheme})"
         interval = f"jackknife conformal: scores of {what} left out{form.scored_in}"
     return HarvestModel(
-        name=rung.name,
+        name=name,
         form=form,
         width=width,
         interval=interval,

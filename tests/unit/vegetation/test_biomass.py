@@ -182,7 +182,7 @@ def test_a_process_is_applied_flagged_and_kept_out_of_the_manifest(canopy: Path,
     assert isinstance(card, dict)
     assert card["model"] == "gaussian_process"
     assert "parameters" not in card
-    assert "inverse" in json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))["parameters"]
+    assert "target" in json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))["parameters"]
     with Raster(canopy) as raster:
         cells = raster.read()[0][:250, :300].reshape(25, 10, 30, 10).mean(axis=(1, 3))
     with Raster(tmp_path / "biomass.tif") as raster:
