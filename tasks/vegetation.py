@@ -74,7 +74,7 @@ class Cover(ProductTask):
     """Green vegetation cover and shadow."""
 
     kind = "cover"
-    version = 4
+    version = 5
     sections = ("cover",)
 
     @classmethod

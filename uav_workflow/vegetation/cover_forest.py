@@ -102,7 +102,9 @@ class FittedForest:
         seen = features(planes, self.bands, self.white)
         missing = ~np.isfinite(seen).all(axis=0)
         rows = np.ascontiguousarray(np.nan_to_num(seen).reshape(len(seen), -1).T)
-        winner = _winners(rows, self.nodes, self.cuts, self.votes, self.roots).reshape(missing.shape)
+        winner, share = (
+            each.reshape(missing.shape) for each in _winners(rows, self.nodes, self.cuts, self.votes, self.roots)
+        )
         nan = np.float32(np.nan)
         hidden = missing | (winner == SHADOW)
         green = (winner == GREEN).astype(np.float32)
@@ -114,7 +116,7 @@ class FittedForest:
             total=np.where(hidden, nan, plants.astype(np.float32)),
             shadow=np.where(missing, nan, (winner == SHADOW).astype(np.float32)),
             sd=np.where(hidden, nan, np.where(green > 0, miss, false)),
-            total_sd=np.where(hidden, nan, np.where(plants, lost, feigned)),
+            total_sd=np.where(hidden, nan, _with_votes(np.where(plants, lost, feigned), plants, share)),
         )
 
     def _rate(self, key: str) -> np.float32:
@@ -288,10 +290,23 @@ def _as_numbers(forest: Any) -> dict[str, Any]:
     }
 
 
+def _with_votes(rate: FloatArray, plants: NDArray[np.bool_], share: FloatArray) -> FloatArray:
+    """Uncertainty of total cover: errors on shapes held out, and what a pixel named whole differs from its votes.
+
+    Drawn shapes lie amid one cover; on the edges of dead plants and soil trees disagree, and their errors lean one way
+    over a plot. A pixel read whole and one read by its votes are two readings: their standard deviation is the
+    difference over the root of two. It is averaged over a plot without its sign.
+    """
+    apart = np.abs(plants - share) / np.float32(np.sqrt(2))
+    return np.asarray(np.hypot(rate, apart), np.float32)
+
+
 @compiled
-def _winners(rows: FloatArray, nodes: Ints, cuts: NDArray[np.float64], votes: FloatArray, roots: Ints) -> Ints:
-    """Class with the most of the trees' votes, row by row."""
-    found = np.zeros(rows.shape[0], np.int64)
+def _winners(
+    rows: FloatArray, nodes: Ints, cuts: NDArray[np.float64], votes: FloatArray, roots: Ints
+) -> tuple[Ints, FloatArray]:
+    """Class with the most of the trees' votes, row by row; and the share of plants in the votes that are not shadow."""
+    found, share = np.zeros(rows.shape[0], np.int64), np.zeros(rows.shape[0], np.float32)
     total = np.zeros(votes.shape[1])
     for k in range(rows.shape[0]):
         total[:] = 0.0
@@ -302,4 +317,6 @@ def _winners(rows: FloatArray, nodes: Ints, cuts: NDArray[np.float64], votes: Fl
             for j in range(votes.shape[1]):
                 total[j] += votes[at, j]
         found[k] = np.argmax(total)
-    return found
+        lit = total[0] + total[1] + total[2]
+        share[k] = (total[0] + total[1]) / lit if lit > 0 else 0.0
+    return found, share

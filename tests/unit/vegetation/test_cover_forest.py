@@ -85,8 +85,11 @@ def test_green_and_total_are_kept_apart(write_raster: Callable[..., Path], tmp_p
     assert accuracy["plants_false"] == pytest.approx(confusion[2, :2].sum() / confusion[2].sum(), abs=1e-4)
     with Raster(tmp_path / "cover_opinions.tif") as raster:
         sd = raster.band("sd_total")
-    assert np.unique(sd[total == 1]) == pytest.approx([accuracy["plants_missed"]])
-    assert np.unique(sd[total == 0]) == pytest.approx([accuracy["plants_false"]])
+    # where all trees agree it is the error on shapes held out, and more where they do not
+    for side, rate in ((1, accuracy["plants_missed"]), (0, accuracy["plants_false"])):
+        assert float(sd[total == side].min()) == pytest.approx(rate, abs=1e-6)
+        assert float(np.median(sd[total == side])) == pytest.approx(rate, abs=1e-2)
+        assert float(sd[total == side].max()) > rate + 0.2
     assert np.isnan(sd[shadow == 1]).all()
 
 
