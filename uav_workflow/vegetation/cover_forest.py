@@ -102,9 +102,8 @@ class FittedForest:
         seen = features(planes, self.bands, self.white)
         missing = ~np.isfinite(seen).all(axis=0)
         rows = np.ascontiguousarray(np.nan_to_num(seen).reshape(len(seen), -1).T)
-        winner, share = (
-            each.reshape(missing.shape) for each in _winners(rows, self.nodes, self.cuts, self.votes, self.roots)
-        )
+        named, of_plants = _winners(rows, self.nodes, self.cuts, self.votes, self.roots)
+        winner, share = named.reshape(missing.shape), of_plants.reshape(missing.shape)
         nan = np.float32(np.nan)
         hidden = missing | (winner == SHADOW)
         green = (winner == GREEN).astype(np.float32)
