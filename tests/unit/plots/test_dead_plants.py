@@ -88,7 +88,7 @@ def draw_shapes(path: Path) -> Path:
         row, col = DOWN + index // ACROSS, index % ACROSS
         name = "shadow" if index >= 2 * ACROSS - 2 else CLASSES[index % 3]
         rows += [
-            {"class": name, "geometry": square_at(row + down + 0.06, col + right + 0.06, 0.38)}
+            {"class": name, "geometry": square_at(row + down + 0.1, col + right + 0.1, 0.3)}
             for down in (0, 0.5)
             for right in (0, 0.5)
         ]

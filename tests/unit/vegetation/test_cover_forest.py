@@ -195,3 +195,17 @@ def test_wrong_shapes_are_said(
 def test_no_shapes_no_forest(write_raster: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(NotMade, match=r"cover\.training"):
         make_cover(write_raster("r.tif", ground()[0]), tmp_path, settings=CoverSettings(method="forest"))
+
+
+def test_a_class_of_few_pixels_raises_no_warning(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    """Its pixels are drawn for nearly every tree, so that some have no tree that left them out."""
+    bands, classes = ground()
+    shapes = gpd.read_file(draw_shapes(classes, tmp_path / "all.geojson", each=6))
+    rare = shapes["Class"] == "SHADOW"
+    shapes.loc[rare, "geometry"] = shapes.to_crs("EPSG:32647").centroid.buffer(0.03).to_crs(shapes.crs)[rare]
+    shapes.to_file(tmp_path / "few.geojson")
+    _, facts, codes = run(write_raster("r.tif", bands), tmp_path / "few.geojson", tmp_path)
+    accuracy = facts["accuracy"]
+    assert isinstance(accuracy, dict)
+    assert accuracy["out_of_bag"] > 0.95
+    assert codes == []
