@@ -32,7 +32,9 @@ class PatchMatches:
 def gradient_strength(image: NDArray[Any]) -> FloatImage:
     """Gradient magnitude of the slightly smoothed image, float32; blind to the sign of contrast."""
     smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.0)
-    return np.asarray(cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)))
+    across, down = np.asarray(cv2.Sobel(smooth, cv2.CV_32F, 1, 0)), np.asarray(cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    # OpenCV's own root differs in the last digit with where the array lies in memory: no two runs were alike
+    return np.sqrt(across * across + down * down)
 
 
 def fine_detail(image: NDArray[Any]) -> FloatImage:

@@ -14,6 +14,7 @@ from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.reconstruction import Camera
 from uav_workflow.domain.tags import Tags
 from uav_workflow.engine.collinearity import undistort
+from uav_workflow.engine.patches import gradient_strength
 from uav_workflow.engine.rig import RigSettings, align_band
 from uav_workflow.engine.rig_prior import prior_from_tags
 
@@ -87,3 +88,12 @@ def test_rig_relatives_turn_from_camera_to_rig(rig: Rig) -> None:
     # R_other = Rz(90) takes the other camera's x axis to the rig's y axis: the rig's y is the other's x
     assert np.allclose(prior.rotation @ [0, 1, 0], [1, 0, 0])
     assert np.allclose(prior.lever, [0.03, 0, 0])
+
+
+def test_gradient_strength_does_not_depend_on_where_the_picture_lies_in_memory() -> None:
+    picture = np.random.default_rng(2).integers(0, 255, (61, 83)).astype(np.uint8)
+    expected = gradient_strength(picture)
+    kept = []
+    for size in range(1, 400, 7):
+        kept.append(np.empty(size, np.uint8))
+        np.testing.assert_array_equal(gradient_strength(picture.copy()), expected)
