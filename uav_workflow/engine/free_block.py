@@ -14,10 +14,13 @@ from uav_workflow.domain.product import Json
 from uav_workflow.engine.block import Block
 from uav_workflow.engine.features import FeatureSettings, extract_features, read_gray
 from uav_workflow.engine.fine_ties import FineTieSettings, measured_again
+from uav_workflow.engine.grouped_mapping import Grouped, map_groups
 from uav_workflow.engine.mapping import MapSettings, map_photos
 from uav_workflow.engine.matching import MatchSettings, bridging_pairs, choose_pairs, match_pairs
+from uav_workflow.engine.partition import PhotoGroup, SplitSettings, part_photos, split_findings
 from uav_workflow.engine.priors import PositionPriors, camera_name
 from uav_workflow.engine.scratch import Scratch
+from uav_workflow.findings import Finding
 
 Progress = Callable[[float, str], None]
 
@@ -43,6 +46,7 @@ class TieSettings:
     features: FeatureSettings = field(default_factory=FeatureSettings)
     matching: MatchSettings = field(default_factory=MatchSettings)
     mapping: MapSettings = field(default_factory=MapSettings)
+    split: SplitSettings = field(default_factory=SplitSettings)
     fine: FineTieSettings = field(default_factory=FineTieSettings)
 
 
@@ -60,12 +64,18 @@ class FreeBlock:
         Matches of each pair that held.
     others : list of list of str
         Photos of each block that could not be tied to this one.
+    groups : list of int
+        Photos of each group of a flight that was split, its overlap counted.
+    findings : list of Finding
+        What is to be said of the split.
     """
 
     block: Block
     pairs: int
     inliers: list[int]
     others: list[list[str]]
+    groups: list[int]
+    findings: list[Finding]
 
     @property
     def rows(self) -> dict[str, int]:
@@ -75,6 +85,7 @@ class FreeBlock:
     def facts(self) -> dict[str, Json]:
         """For the report."""
         return {
+            "split_groups": list[Json](self.groups),
             "components": 1 + len(self.others),
             "other_blocks": [list[Json](names) for names in self.others],
             "pairs": self.pairs,
@@ -94,11 +105,15 @@ def tie_photos(
 ) -> FreeBlock:
     """Largest block that the photos make, each matched with its neighbours.
 
+    Features and matches lie on disk and cost the same for each photo; only placing photos needs more memory the more
+    there are. So a flight that is split is parted for that alone.
+
     Raises
     ------
     EngineError
-        No two photos could be tied together.
+        No two photos could be tied together; a flight without positions shall be split.
     """
+    groups = part_photos(positions.xyz[:, :2], settings.split)
     report(0.0, "finding features")
     database, names = extract_features(
         _by_camera(images), work, settings.features, progress=lambda share: report(0.4 * share, "finding features")
@@ -112,23 +127,22 @@ def tie_photos(
     )
     watch.stage("matching")
 
-    def placing(share: float) -> None:
-        report(0.65 + 0.12 * share, "placing photos")
+    def place(progress: Callable[[float], None]) -> Grouped:
+        return _place(database, work, order, groups, settings.mapping, progress=progress)
 
-    block, others = map_photos(database, work, settings.mapping, progress=placing)
-    if others:
+    placed = place(lambda share: report(0.65 + 0.12 * share, "placing photos"))
+    if placed.others:
         # blocks that lie side by side may have missed each other among the nearest neighbours
-        inside = set(block.names)
-        placed = np.array([key in inside for key in order])
-        bridges = sorted(set(bridging_pairs(positions.xyz[:, :2], placed, settings.matching)) - set(pairs))
+        inside = np.isin(order, placed.block.names)
+        bridges = sorted(set(bridging_pairs(positions.xyz[:, :2], inside, settings.matching)) - set(pairs))
         if bridges:
             pairs = [*pairs, *bridges]
             inliers = match_pairs(database, order, bridges, settings.matching, progress=lambda share: None)
-            block, others = map_photos(database, work, settings.mapping, progress=lambda share: None)
+            placed = place(lambda share: None)
     watch.stage("mapping")
     paths = {image.name: image.path for image in images}
     block = measured_again(
-        replace(block, names=[names[key] for key in block.names]),
+        replace(placed.block, names=[names[key] for key in placed.block.names]),
         lambda name: read_gray(paths[name]),
         settings.fine,
         Scratch(work),
@@ -139,8 +153,26 @@ def tie_photos(
         block=block,
         pairs=len(pairs),
         inliers=inliers,
-        others=[[names[key] for key in block_names] for block_names in others],
+        others=[[names[key] for key in block_names] for block_names in placed.others],
+        groups=[len(group.photos) for group in groups] if len(groups) > 1 else [],
+        findings=split_findings(groups, settings.split, placed.untied, len(placed.others)),
     )
+
+
+def _place(
+    database: Path,
+    work: Path,
+    order: Sequence[str],
+    groups: Sequence[PhotoGroup],
+    settings: MapSettings,
+    *,
+    progress: Callable[[float], None],
+) -> Grouped:
+    """Photos placed at once, or group by group where there are several."""
+    if len(groups) > 1:
+        return map_groups(database, work, order, groups, settings, progress=progress)
+    block, others = map_photos(database, work, settings, progress=progress)
+    return Grouped(block=block, others=others, untied=[])
 
 
 def _by_camera(images: Sequence[BandImage]) -> list[list[BandImage]]:

@@ -46,7 +46,12 @@ def read_captures(
         findings += found
     if (project / "image_groups.txt").exists():
         findings.append(
-            warning("image-groups-unused", "image_groups.txt", "the engine does not split flights", "nothing to do")
+            warning(
+                "image-groups-unused",
+                "image_groups.txt",
+                "the engine parts large flights by position, not by a list",
+                "set the options split and split-overlap instead",
+            )
         )
     survey, copies = _without_copies([capture for capture in captures if not capture.is_panel])
     findings += copies

@@ -56,29 +56,50 @@ def map_photos(
     EngineError
         No two photos could be tied together.
     """
+    blocks = map_models(database, folder, settings, progress=progress)
+    if not blocks:
+        raise EngineError(UNTIED)
+    placed = set(blocks[0].names)
+    others = [sorted(set(block.names) - placed) for block in blocks[1:]]
+    return blocks[0], sorted((names for names in others if names), key=len, reverse=True)
+
+
+UNTIED = (
+    "no two photos could be tied together: they do not overlap, or show too little texture (water, snow, motion blur); "
+    "70 % forward and 60 % side overlap are needed"
+)
+
+
+def map_models(
+    database: Path,
+    folder: Path,
+    settings: MapSettings,
+    *,
+    only: Sequence[str] = (),
+    progress: Callable[[float], None],
+) -> list[Block]:
+    """Every connected block of the photos, the largest first, each in a free frame of its own.
+
+    Parameters
+    ----------
+    only : sequence of str
+        Photos to look at, by their names in the database; all when empty.
+    """
     pycolmap = quiet_pycolmap()
-    total = _image_count(pycolmap, database)
+    total = len(only) or _image_count(pycolmap, database)
     sparse = folder / "sparse"
     sparse.mkdir(parents=True, exist_ok=True)
     models: dict[int, Any] = {}
     if total >= settings.global_from:
-        models = pycolmap.global_mapping(database, folder, sparse, _global_options(pycolmap))
+        options = _global_options(pycolmap)
+        options.image_names = list(only)
+        models = pycolmap.global_mapping(database, folder, sparse, options)
     if _placed(models) < ENOUGH * total:
-        models = _incremental(database, folder, progress) or models
-    if not models:
-        raise EngineError(
-            "no two photos could be tied together: they do not overlap, or show too little texture "
-            "(water, snow, motion blur); 70 % forward and 60 % side overlap are needed"
-        )
-    best = max(models, key=lambda i: (models[i].num_reg_images(), models[i].num_points3D()))
-    block = _to_block(models[best], database)
-    placed = set(block.names)
-    others = [
-        sorted({model.images[i].name for i in model.reg_image_ids()} - placed)
-        for index, model in models.items()
-        if index != best
-    ]
-    return block, sorted((names for names in others if names), key=len, reverse=True)
+        options = _options(pycolmap)
+        options.image_names = list(only)
+        models = _incremental(database, folder, options, total, progress) or models
+    order = sorted(models, key=lambda i: (models[i].num_reg_images(), models[i].num_points3D()), reverse=True)
+    return [_to_block(models[i], database) for i in order]
 
 
 ENOUGH = 0.9
@@ -89,18 +110,17 @@ def _placed(models: Mapping[int, Any]) -> int:
     return max((int(model.num_reg_images()) for model in models.values()), default=0)
 
 
-def _incremental(database: Path, folder: Path, progress: Callable[[float], None]) -> dict[int, Any]:
-    pycolmap = quiet_pycolmap()
-    total, placed = _image_count(pycolmap, database), [0]
+def _incremental(
+    database: Path, folder: Path, options: Any, total: int, progress: Callable[[float], None]
+) -> dict[int, Any]:
+    placed = [0]
 
     def on_image() -> None:
         placed[0] += 1
         progress(min(1.0, placed[0] / max(1, total)))
 
     return dict(
-        pycolmap.incremental_mapping(
-            database, folder, folder / "sparse", _options(pycolmap), next_image_callback=on_image
-        )
+        quiet_pycolmap().incremental_mapping(database, folder, folder / "sparse", options, next_image_callback=on_image)
     )
 
 

@@ -60,6 +60,16 @@ class EngineOptions:
         0.12, "Rise over run, beyond the terrain's own, that still counts as ground.", "float > 0.0"
     )
     smrf_window: float = _option(14.0, "Widest object that is removed from the terrain, m.", "float > 0.0")
+    split: int = _option(
+        999_999,
+        "Photos a group has on average: larger flights are placed group by group, in the memory of one, then joined.",
+        "integer >= 10",
+    )
+    split_overlap: float = _option(
+        150.0,
+        "A group of split also gets the photos so near to one of its own, m; 2 - 3 flight lines are enough.",
+        "positive integer",
+    )
     texturing_skip_global_seam_leveling: bool = _option(
         False,
         "Ask for untouched values: bands get them anyway; 8-bit RGB pictures are evened all the same, with a warning.",

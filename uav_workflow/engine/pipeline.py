@@ -29,6 +29,7 @@ from uav_workflow.engine.matching import MatchSettings
 from uav_workflow.engine.odm_report import RunProducts, write_points, write_stats
 from uav_workflow.engine.options import EngineOptions
 from uav_workflow.engine.orthomosaic import MosaicFacts, render_orthomosaic
+from uav_workflow.engine.partition import SplitSettings
 from uav_workflow.engine.point_cloud import CloudFacts, CloudSettings, write_cloud
 from uav_workflow.engine.progress import StageProgress, StageReport, StageTime, peak_memory_mib
 from uav_workflow.engine.reconstruction_io import write_reconstruction, write_shots
@@ -220,6 +221,7 @@ class _Run:
             ties=TieSettings(
                 features=FeatureSettings(keypoints=options.keypoints, threads=threads),
                 matching=matching,
+                split=SplitSettings(photos=options.split, overlap_m=options.split_overlap),
                 fine=FineTieSettings(threads=threads),
             ),
             calibration=CalibrationSettings(force_gps=options.force_gps),

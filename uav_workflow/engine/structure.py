@@ -99,7 +99,7 @@ def reconstruct(
         missing=_unplaced([image for capture in captures for image in capture.images], shots),
         facts=facts,
     )
-    said = [*calibration.findings, *strength_findings(calibration, known)]
+    said = [*free.findings, *calibration.findings, *strength_findings(calibration, known)]
     said += placement_findings(_unplaced(primaries, shots), free.others, len(captures))
     return Structure(reconstruction=reconstruction, points=tuple(points), findings=tuple(said))
 
