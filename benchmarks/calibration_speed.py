@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.figures import Figure
-from calibration.image_file import read_picture
-from calibration.model import RadiometricModel
-from calibration.response import response
-from calibration.stack import read_radiance
+from calibration.pictures.image_file import read_picture
+from calibration.pictures.response import response
+from calibration.pictures.stack import read_radiance
+from calibration.sensors.model import RadiometricModel
 from uav_workflow.domain.flight import BandImage
 from uav_workflow.domain.reconstruction import Camera
 from uav_workflow.flights.photos import read_photo

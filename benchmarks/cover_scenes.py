@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.rgb import linearise
+from calibration.pictures.rgb import linearise
 from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.domain.reconstruction import Camera, Shot
 from uav_workflow.rasters.writer import cog

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.engine_run import EngineRun, run_engine
 from benchmarks.reached import digest_of_code
 from benchmarks.scenarios import FILES, Scenario
-from uav_workflow.engine.reconstruction_io import read_reconstruction
+from uav_workflow.engine.products.reconstruction_io import read_reconstruction
 from uav_workflow.quality.heights import surface_figures, terrain_figures
 from uav_workflow.quality.mosaics import mosaic_figures
 from uav_workflow.quality.placement import Placement

@@ -18,14 +18,14 @@ import numpy as np
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.grid import Grid
 from uav_workflow.domain.reconstruction import Reconstruction
-from uav_workflow.engine.features import FeatureSettings, extract_features
-from uav_workflow.engine.inputs import read_captures
-from uav_workflow.engine.orthomosaic import render_orthomosaic
+from uav_workflow.engine.inputs.project import read_captures
+from uav_workflow.engine.mosaic.orthomosaic import render_orthomosaic
 from uav_workflow.engine.pipeline import band_layers
+from uav_workflow.engine.products.reconstruction_io import read_reconstruction
 from uav_workflow.engine.progress import cpu_seconds
-from uav_workflow.engine.reconstruction_io import read_reconstruction
 from uav_workflow.engine.scratch import Scratch
-from uav_workflow.engine.surface import Surface, build_surface
+from uav_workflow.engine.surface.model import Surface, build_surface
+from uav_workflow.engine.ties.features import FeatureSettings, extract_features
 
 PHOTOS = 6
 """Photos laid out on the large grid: memory is a matter of the grid, time one of the photos."""

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures import Figure
-from calibration.folder import read_pictures
-from calibration.irradiance import sun_of
-from calibration.overlaps import adjust_plan, overlap_residual
-from calibration.plan import plan_calibration
-from calibration.settings import CalibrationSettings
-from calibration.sunshine import sunshine_records
-from calibration.sunshine_level import AS_READ, Levelling
-from calibration.ties import tie_captures
+from calibration.block.overlaps import adjust_plan, overlap_residual
+from calibration.block.ties import tie_captures
+from calibration.pictures.folder import read_pictures
+from calibration.planning.plan import plan_calibration
+from calibration.planning.settings import CalibrationSettings
+from calibration.sun.irradiance import sun_of
+from calibration.sun.levelling import AS_READ, Levelling
+from calibration.sun.sunshine import sunshine_records
 from uav_workflow.domain.flight import Capture
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "garfield_sequoia"

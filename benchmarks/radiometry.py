@@ -105,7 +105,7 @@ def _run(folder: Path, workspace: Path) -> dict[str, Product]:
 
 def score(folder: Path, products: Mapping[str, Product]) -> Figures:
     """Figures of one flight, by band: error, its bound, blocks, share of them inside the stated 90 % interval."""
-    from uav_workflow.engine.reconstruction_io import read_reconstruction
+    from uav_workflow.engine.products.reconstruction_io import read_reconstruction
 
     truth = Truth.read(folder)
     made = products["reflectance"]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import cast
 
 from calibration.captures import DOCUMENT, calibrate_captures
-from calibration.folder import PictureFolder, read_pictures
-from calibration.settings import CalibrationSettings
+from calibration.pictures.folder import PictureFolder, read_pictures
+from calibration.planning.settings import CalibrationSettings
 from uav_workflow.domain.product import Json
 from uav_workflow.errors import UsageError
 from uav_workflow.findings import Finding
@@ -44,7 +44,7 @@ def calibrate_folder(
     Writes one float32 TIFF a picture, panel pictures too, under the same name and sub-folder below ``out``, its tags
     kept (reflectance, or relative values where nothing ties them to it; thermal pictures in degrees Celsius);
     ``out/invalid/`` with masks of saturated pixels; ``out/calibration.json``; where ``settings.pan_sharpen`` asks for
-    it ``out/sharpened/``, see `pan_frames.sharpen_frames`.
+    it ``out/sharpened/``, see `pan.frames.sharpen_frames`.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _sharpen(
     tell: Callable[[float, str], None],
 ) -> tuple[Finding, ...]:
     """Sharpened captures beside the others; the document tells of them."""
-    from calibration.pan_frames import sharpen_frames
+    from calibration.pan.frames import sharpen_frames
 
     made = sharpen_frames(pictures.captures, out, limits=settings.limits, workers=workers, progress=tell)
     gates = cast(list[Json], document["gates"])

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.dark import dark_share
-from calibration.document import write_document
-from calibration.image_file import PictureFile, read_picture, write_picture
-from calibration.overlaps import adjust_plan
-from calibration.picture_gates import CalibratedPicture, picture_gates
-from calibration.plan import CalibrationPlan, Pictures, plan_calibration
-from calibration.response import BoolArray, response
-from calibration.settings import CalibrationSettings
-from calibration.thermal import temperature, thermal_findings, thermal_gates, thermal_row
-from calibration.verdicts import findings_of
+from calibration.block.overlaps import adjust_plan
+from calibration.outcome.document import write_document
+from calibration.outcome.gates import CalibratedPicture, picture_gates
+from calibration.outcome.thermal import temperature, thermal_findings, thermal_gates, thermal_row
+from calibration.outcome.verdicts import findings_of
+from calibration.pictures.dark import dark_share
+from calibration.pictures.image_file import PictureFile, read_picture, write_picture
+from calibration.pictures.response import BoolArray, response
+from calibration.planning.plan import CalibrationPlan, Pictures, plan_calibration
+from calibration.planning.settings import CalibrationSettings
 from uav_workflow.domain.flight import BandImage, Capture
 from uav_workflow.domain.product import Json, Made
 from uav_workflow.errors import CalibrationError

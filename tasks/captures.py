@@ -26,7 +26,7 @@ class CalibratedCaptures(ProductTask):
     def make(self, draft: Draft) -> None:
         """Calibrate every survey capture."""
         from calibration.captures import calibrate_captures
-        from calibration.settings import CalibrationSettings
+        from calibration.planning.settings import CalibrationSettings
 
         settings = CalibrationSettings.of(self.scope.recipe.calibration)
         draft.note(calibrate_captures(self.read_flight(), draft.path, settings=settings, progress=self.report))

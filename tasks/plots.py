@@ -83,7 +83,7 @@ class PlotPredictors(ProductTask):
 
     def _frames(self, made: Mapping[str, Product]) -> FrameSource | None:
         """Photos in which cover is read as it was on the mosaic; None where poses, heights or an index are missing."""
-        from uav_workflow.engine.reconstruction_io import read_reconstruction
+        from uav_workflow.engine.products.reconstruction_io import read_reconstruction
         from uav_workflow.vegetation.cover_frames import FrameSource
         from uav_workflow.vegetation.cover_record import FIT_JSON, read_fit
 

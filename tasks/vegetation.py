@@ -32,8 +32,8 @@ class Reflectance(ProductTask):
 
     def make(self, draft: Draft) -> None:
         """Write reflectance.tif and reflectance_sd.tif."""
-        from calibration.mosaic import make_reflectance
-        from calibration.mosaic_sources import MosaicInputs
+        from calibration.mosaic.product import make_reflectance
+        from calibration.mosaic.sources import MosaicInputs
         from uav_workflow.photogrammetry.assets import placed_photos, surface_heights
 
         flight, captures = self.read_flight(), self.products().get(CalibratedCaptures.kind)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from calibration.alone import CalibratedFolder
-    from calibration.panels import PanelPlace
-    from calibration.settings import CalibrationSettings
+    from calibration.panels.search import PanelPlace
+    from calibration.planning.settings import CalibrationSettings
     from uav_workflow.findings import Finding
 
 
@@ -115,8 +115,8 @@ def _settings(
     at: Sequence[str] | None,
     pan_sharpen: bool,
 ) -> CalibrationSettings:
-    from calibration.markers import read_markers
-    from calibration.settings import CalibrationSettings
+    from calibration.panels.markers import read_markers
+    from calibration.planning.settings import CalibrationSettings
     from uav_workflow.recipe import load_recipe
 
     chosen = CalibrationSettings.of(load_recipe(recipe, changes).calibration)
@@ -130,7 +130,7 @@ def _settings(
 
 
 def _place(text: str) -> tuple[str, PanelPlace]:
-    from calibration.panels import PanelPlace
+    from calibration.panels.search import PanelPlace
     from uav_workflow.errors import UsageError
 
     image, _, rest = text.partition("=")

@@ -27,7 +27,7 @@ def check(
     """Read a flight folder and say what is wrong with it; nothing in it is changed."""
     from rich.progress import Progress
 
-    from calibration.on_site import panels_on_site
+    from calibration.panels.on_site import panels_on_site
     from uav_workflow.flights.reading import read_flight
     from uav_workflow.flights.summary import summarise, verdict
 

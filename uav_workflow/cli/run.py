@@ -69,7 +69,7 @@ def run(
 def _checked(recipe: Recipe) -> Recipe:
     """The recipe, its bounds, markers and scene bands looked up: a wrong one is refused now, not hours into the run."""
     if recipe.calibration.limits or recipe.calibration.panel_markers:
-        from calibration.settings import CalibrationSettings
+        from calibration.planning.settings import CalibrationSettings
 
         CalibrationSettings.of(recipe.calibration)
     if recipe.handover.scenes:

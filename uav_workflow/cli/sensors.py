@@ -56,7 +56,7 @@ def _list(profiles: Sequence[SensorProfile], as_json: bool) -> None:
 def _explain(profile: SensorProfile, as_json: bool) -> None:
     from rich.table import Table
 
-    from calibration.explanation import explain
+    from calibration.sensors.explanation import explain
 
     rows = explain(profile)
     if as_json:
@@ -74,7 +74,7 @@ def _explain(profile: SensorProfile, as_json: bool) -> None:
 
 
 def _summary(profile: SensorProfile) -> dict[str, object]:
-    from calibration.model import RadiometricModel
+    from calibration.sensors.model import RadiometricModel
 
     quantity = RadiometricModel.of(profile).quantity if profile.radiometry else "rgb"
     return {

@@ -17,29 +17,29 @@ from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.grid import Block, Grid
 from uav_workflow.domain.ground import GroundControlPoint
 from uav_workflow.domain.reconstruction import Reconstruction
-from uav_workflow.engine import height_models, odm_layout
-from uav_workflow.engine.bare_ground import bare_ground
-from uav_workflow.engine.features import FeatureSettings
-from uav_workflow.engine.fine_ties import FineTieSettings
-from uav_workflow.engine.free_block import TieSettings
-from uav_workflow.engine.ground_filter import GroundRules
-from uav_workflow.engine.height_models import write_heights, write_interpolated
-from uav_workflow.engine.inputs import read_captures, read_control
-from uav_workflow.engine.matching import MatchSettings
-from uav_workflow.engine.odm_report import RunProducts, write_points, write_stats
+from uav_workflow.engine.adjustment.self_calibration import CalibrationSettings
+from uav_workflow.engine.inputs.project import read_captures, read_control
+from uav_workflow.engine.mosaic.orthomosaic import MosaicFacts, render_orthomosaic
+from uav_workflow.engine.mosaic.sources import BandLayer
 from uav_workflow.engine.options import EngineOptions
-from uav_workflow.engine.orthomosaic import MosaicFacts, render_orthomosaic
-from uav_workflow.engine.partition import SplitSettings
-from uav_workflow.engine.point_cloud import CloudFacts, CloudSettings, write_cloud
+from uav_workflow.engine.products import height_models, odm_layout
+from uav_workflow.engine.products.height_models import write_heights, write_interpolated
+from uav_workflow.engine.products.odm_report import RunProducts, write_points, write_stats
+from uav_workflow.engine.products.point_cloud import CloudFacts, CloudSettings, write_cloud
+from uav_workflow.engine.products.reconstruction_io import write_reconstruction, write_shots
 from uav_workflow.engine.progress import StageProgress, StageReport, StageTime, peak_memory_mib
-from uav_workflow.engine.reconstruction_io import write_reconstruction, write_shots
 from uav_workflow.engine.scratch import Scratch, release
-from uav_workflow.engine.self_calibration import CalibrationSettings
-from uav_workflow.engine.sources import BandLayer
-from uav_workflow.engine.structure import Structure, StructureSettings, reconstruct
-from uav_workflow.engine.surface import OF_BANDS, Surface, SurfaceSettings, build_surface
-from uav_workflow.engine.terrain import TerrainSettings, build_terrain
-from uav_workflow.engine.views import ground_sample_distance, views_of
+from uav_workflow.engine.structure.from_motion import Structure, StructureSettings, reconstruct
+from uav_workflow.engine.surface.bare_ground import bare_ground
+from uav_workflow.engine.surface.ground_filter import GroundRules
+from uav_workflow.engine.surface.model import OF_BANDS, Surface, SurfaceSettings, build_surface
+from uav_workflow.engine.surface.terrain import TerrainSettings, build_terrain
+from uav_workflow.engine.surface.views import ground_sample_distance, views_of
+from uav_workflow.engine.ties.features import FeatureSettings
+from uav_workflow.engine.ties.fine_ties import FineTieSettings
+from uav_workflow.engine.ties.free_block import TieSettings
+from uav_workflow.engine.ties.matching import MatchSettings
+from uav_workflow.engine.ties.partition import SplitSettings
 from uav_workflow.findings import Finding, warning
 from uav_workflow.rasters.cache import bounded_cache
 from uav_workflow.rasters.resample import on_grid

@@ -32,7 +32,7 @@ def make_reconstruction(assets: Path, out: Path) -> Made:
     NotMade
         The node returned neither.
     """
-    from uav_workflow.engine.reconstruction_io import write_reconstruction, write_shots
+    from uav_workflow.engine.products.reconstruction_io import write_reconstruction, write_shots
 
     reconstruction, source = read_poses(assets)
     write_reconstruction(reconstruction, out / "reconstruction.json")
@@ -57,7 +57,7 @@ def read_poses(assets: Path) -> tuple[Reconstruction, str]:
     NotMade
         There are none, or they can't be read.
     """
-    from uav_workflow.engine.reconstruction_io import read_reconstruction
+    from uav_workflow.engine.products.reconstruction_io import read_reconstruction
 
     path = asset(assets, *RECONSTRUCTIONS)
     crs, offset = _coords(assets)

@@ -234,7 +234,7 @@ def _nearest_to_rays(views: Sequence[_View]) -> FloatArray | None:
 
 def _rays(views: Sequence[_View]) -> list[NDArray[np.float64]]:
     """Unit vectors from the camera centres through the marks, in the world."""
-    from uav_workflow.engine.collinearity import undistort
+    from uav_workflow.engine.adjustment.collinearity import undistort
 
     rays = [view.shot.rotation.T @ undistort(view.camera, view.pixel[None])[0] for view in views]
     return [ray / np.linalg.norm(ray) for ray in rays]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from calibration.budget import PIXEL, SHARED
-from calibration.mosaic import SD
+from calibration.mosaic.budget import PIXEL, SHARED
+from calibration.mosaic.product import SD
 from uav_workflow.domain.ground import Plot
 from uav_workflow.plots.extraction import ZonalStatistics, zonal
 
@@ -15,7 +15,7 @@ from uav_workflow.plots.extraction import ZonalStatistics, zonal
 def reflectance_doubts(plots: Sequence[Plot], reflectance: Path) -> dict[tuple[str, str], float]:
     """(plot id, band) -> standard uncertainty of the mean, from reflectance_sd.tif beside the mosaic; empty without it.
 
-    What the pixels of a plot share does not average out, their noise does (`calibration.budget.sd_of_mean`).
+    What the pixels of a plot share does not average out, their noise does (`calibration.mosaic.budget.sd_of_mean`).
     """
     layers = reflectance.with_name(SD)
     if not layers.is_file():

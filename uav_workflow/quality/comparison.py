@@ -103,7 +103,7 @@ def camera_centres(reconstruction: Product) -> Mapping[str, FloatArray]:
 
 
 def _reconstruction(product: Product) -> Reconstruction:
-    from uav_workflow.engine.reconstruction_io import read_reconstruction
+    from uav_workflow.engine.products.reconstruction_io import read_reconstruction
 
     return read_reconstruction(product.file("reconstruction.json"))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.rgb import linearise
+from calibration.pictures.rgb import linearise
 from uav_workflow.domain.grid import Block
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
 from uav_workflow.errors import UavWorkflowError

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.image_file import read_picture
-from calibration.model import RadiometricModel
-from calibration.response import radiance
+from calibration.pictures.image_file import read_picture
+from calibration.pictures.response import radiance
+from calibration.sensors.model import RadiometricModel
 from uav_workflow.flights.photos import read_photo
 from uav_workflow.flights.sensors import match_profile
 from uav_workflow.simulation.exif import (

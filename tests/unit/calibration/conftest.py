@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from calibration.model import RadiometricModel
+from calibration.sensors.model import RadiometricModel
 from uav_workflow.domain.flight import Band, BandImage, Capture, Flight, FlightDetails, FlightGeometry, Position
 from uav_workflow.domain.tags import Tags
 from uav_workflow.flights.sensors import load_profiles

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from calibration.captures import calibrate_captures
-from calibration.settings import CalibrationSettings
+from calibration.planning.settings import CalibrationSettings
 from uav_workflow.domain.flight import Capture
 from uav_workflow.errors import CalibrationError
 

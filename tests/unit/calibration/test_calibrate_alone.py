@@ -13,8 +13,8 @@ from rasterio.errors import NotGeoreferencedWarning
 from typer.testing import CliRunner
 
 from calibration.alone import calibrate_folder
-from calibration.image_file import MARK_TAG
-from calibration.settings import CalibrationSettings
+from calibration.pictures.image_file import MARK_TAG
+from calibration.planning.settings import CalibrationSettings
 from uav_workflow.cli.calibrate import calibrate
 from uav_workflow.errors import CalibrationError, FlightDataError, UsageError
 from uav_workflow.flights.metadata import read_tags

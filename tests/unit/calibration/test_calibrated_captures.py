@@ -5,8 +5,8 @@ import pytest
 import tifffile
 
 from calibration.captures import calibrate_captures
-from calibration.image_file import MARK_TAG, read_picture, write_picture
-from calibration.settings import CalibrationSettings
+from calibration.pictures.image_file import MARK_TAG, read_picture, write_picture
+from calibration.planning.settings import CalibrationSettings
 from uav_workflow.domain.flight import Capture, SensorProfile
 from uav_workflow.errors import CalibrationError
 from uav_workflow.flights.metadata import read_tags

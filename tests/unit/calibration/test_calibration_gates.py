@@ -12,15 +12,15 @@ import typer
 from typer.testing import CliRunner
 
 from calibration.captures import calibrate_captures
-from calibration.dark import dark_share
-from calibration.daylight import hours_from_noon
 from calibration.gates import RULES, checked_limits, judge
-from calibration.panel_gates import between_bands, factor_gate, known_mistake, panel_gates, visit_gates
-from calibration.panels import PanelReading
-from calibration.plan import plan_calibration
-from calibration.settings import CalibrationSettings
-from calibration.sun_gates import sensor_gates, sun_gates
-from calibration.sun_series import Moments, sun_series
+from calibration.panels.gates import between_bands, factor_gate, known_mistake, panel_gates, visit_gates
+from calibration.panels.search import PanelReading
+from calibration.pictures.dark import dark_share
+from calibration.planning.plan import plan_calibration
+from calibration.planning.settings import CalibrationSettings
+from calibration.sun.daylight import hours_from_noon
+from calibration.sun.gates import sensor_gates, sun_gates
+from calibration.sun.series import Moments, sun_series
 from uav_workflow.cli.run import run
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.tags import Tags

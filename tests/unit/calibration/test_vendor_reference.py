@@ -7,11 +7,11 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from calibration.image_file import read_picture
-from calibration.irradiance import horizontal_irradiance, sun_of
-from calibration.panels import find_panels
-from calibration.response import radiance, response
-from calibration.sunshine import sunshine_records
+from calibration.panels.search import find_panels
+from calibration.pictures.image_file import read_picture
+from calibration.pictures.response import radiance, response
+from calibration.sun.irradiance import horizontal_irradiance, sun_of
+from calibration.sun.sunshine import sunshine_records
 from uav_workflow.domain.flight import Capture
 from uav_workflow.flights.photos import read_photo
 from uav_workflow.sun import SunPosition

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from structure_scene import flight_centres, look_down, relief
 
 from uav_workflow.domain.flight import Attitude, Band, BandImage, Capture
-from uav_workflow.engine.block import Block
-from uav_workflow.engine.collinearity import project
+from uav_workflow.engine.adjustment.block import Block
+from uav_workflow.engine.adjustment.collinearity import project
 
 FloatArray = NDArray[np.float64]
 LENS = np.array([800.0, 405, 292, -0.08, 0.05, -0.01, 0.001, -0.0007])

@@ -14,7 +14,7 @@ from pyproj import Transformer
 from uav_workflow.domain.flight import Band, BandImage, Capture, Position
 from uav_workflow.domain.reconstruction import Camera, Shot
 from uav_workflow.domain.tags import Tags
-from uav_workflow.engine.collinearity import undistort
+from uav_workflow.engine.adjustment.collinearity import undistort
 
 FloatArray = NDArray[np.float64]
 

@@ -15,14 +15,14 @@ from rasterio.windows import Window, from_bounds
 
 from uav_workflow.domain.flight import Capture
 from uav_workflow.domain.reconstruction import Reconstruction
-from uav_workflow.engine.free_block import Stopwatch, TieSettings, tie_photos
-from uav_workflow.engine.inputs import read_captures
+from uav_workflow.engine.inputs.priors import PositionPriors
+from uav_workflow.engine.inputs.project import read_captures
 from uav_workflow.engine.options import EngineOptions
-from uav_workflow.engine.partition import SplitSettings
 from uav_workflow.engine.pipeline import EngineSummary, process
-from uav_workflow.engine.priors import PositionPriors
-from uav_workflow.engine.reconstruction_io import read_reconstruction
-from uav_workflow.engine.structure import Structure, StructureSettings, reconstruct
+from uav_workflow.engine.products.reconstruction_io import read_reconstruction
+from uav_workflow.engine.structure.from_motion import Structure, StructureSettings, reconstruct
+from uav_workflow.engine.ties.free_block import Stopwatch, TieSettings, tie_photos
+from uav_workflow.engine.ties.partition import SplitSettings
 from uav_workflow.errors import EngineError
 from uav_workflow.simulation.flight import simulate
 from uav_workflow.simulation.options import SimulationOptions

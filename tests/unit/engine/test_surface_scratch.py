@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from uav_workflow.engine import scratch
-from uav_workflow.engine.filling import fill_smooth
-from uav_workflow.engine.fusion import Fused, drop_doubtful_tops
 from uav_workflow.engine.scratch import Scratch, release, strips
+from uav_workflow.engine.surface.filling import fill_smooth
+from uav_workflow.engine.surface.fusion import Fused, drop_doubtful_tops
 
 
 def resident_mib() -> float:

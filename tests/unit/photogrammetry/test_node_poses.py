@@ -7,7 +7,7 @@ import numpy as np
 import odm_files
 import pytest
 
-from uav_workflow.engine.reconstruction_io import read_reconstruction
+from uav_workflow.engine.products.reconstruction_io import read_reconstruction
 from uav_workflow.errors import NotMade
 from uav_workflow.photogrammetry.poses import make_reconstruction, read_poses
 
@@ -42,7 +42,7 @@ def test_written_form_is_read_back_by_the_engine(tmp_path: Path) -> None:
 
 
 def test_shots_of_a_rig_are_those_of_its_primary_band(tmp_path: Path) -> None:
-    from uav_workflow.engine.reconstruction_io import write_reconstruction
+    from uav_workflow.engine.products.reconstruction_io import write_reconstruction
 
     odm_files.poses(tmp_path, NAMES, CENTRES)
     whole, _ = read_poses(tmp_path)
@@ -58,7 +58,7 @@ def test_a_reconstruction_left_in_its_own_frame_is_passed_over(tmp_path: Path) -
     """ODM before its export, and older ones after it: metres about the first photo, no easting and northing."""
     from dataclasses import replace
 
-    from uav_workflow.engine.reconstruction_io import write_reconstruction
+    from uav_workflow.engine.products.reconstruction_io import write_reconstruction
 
     odm_files.poses(tmp_path, NAMES, CENTRES)
     utm, _ = read_poses(tmp_path)

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from uav_workflow.domain.flight import Band, BandImage
 from uav_workflow.domain.ground import GroundControlPoint, ImageMark
 from uav_workflow.domain.reconstruction import Camera, Reconstruction, Shot
-from uav_workflow.engine.reconstruction_io import write_reconstruction
+from uav_workflow.engine.products.reconstruction_io import write_reconstruction
 from uav_workflow.photogrammetry.control_file import write_control_file
 from uav_workflow.photogrammetry.position_file import write_position_file
 from uav_workflow.photogrammetry.survey import SurveyLimits, make_survey

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from calibration.budget import sd_of_mean
+from calibration.mosaic.budget import sd_of_mean
 from uav_workflow.domain.flight import Flight
 from uav_workflow.plots.predictors import Maps, make_plot_predictors
 from uav_workflow.plots.reflectance_doubts import reflectance_doubts

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from calibration.empirical_line import LINE_LIMITS
 from calibration.gates import RULES
+from calibration.mosaic.empirical_line import LINE_LIMITS
 from uav_workflow.domain.campaign import Campaign, Waiver
 from uav_workflow.domain.product import Product
 from uav_workflow.domain.quality import Gate

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from lxml import html
 
-from calibration.factors import BOTH, PANEL, RELATIVE, SUN_SENSOR
-from calibration.sky import SkyKind
+from calibration.planning.factors import BOTH, PANEL, RELATIVE, SUN_SENSOR
+from calibration.sun.sky import SkyKind
 from uav_workflow.domain.campaign import Campaign, Creator
 from uav_workflow.domain.product import Product
 from uav_workflow.flights.campaign import TOPICS

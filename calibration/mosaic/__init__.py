@@ -1,0 +1,1 @@
+"""Reflectance of a whole mosaic: ground targets, the empirical line, and how sure every pixel is."""

@@ -1,0 +1,1 @@
+"""What the pictures became: facts and gates, temperatures, findings, calibration.json."""

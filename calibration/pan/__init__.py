@@ -1,0 +1,1 @@
+"""Calibrated captures sharpened with a panchromatic band."""

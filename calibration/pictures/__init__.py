@@ -1,0 +1,1 @@
+"""Pictures of the card: files, times and bands, and digital numbers to radiance."""

@@ -1,0 +1,1 @@
+"""The sun, the sky, and the sensors that look up at them."""

@@ -1,0 +1,1 @@
+"""Scenes beside this file can be imported by the tests of every room."""

@@ -1,0 +1,1 @@
+"""Blocks of cameras and points, and their adjustment to observations, positions and ground control."""

@@ -1,0 +1,1 @@
+"""What comes in: the project folder, its photos, and what is known of cameras and places beforehand."""

@@ -1,0 +1,1 @@
+"""The orthomosaic: which photo shows what, in which tone, and the pixels."""

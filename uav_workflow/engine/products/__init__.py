@@ -1,0 +1,1 @@
+"""What goes out, in ODM's layout: height models, point cloud, reconstruction, report."""
