@@ -11,7 +11,7 @@ class CalibratedCaptures(ProductTask):
     """Reflectance images of a multispectral flight, one file an input image."""
 
     kind = "calibrated_captures"
-    version = 4
+    version = 5
     sections = ("calibration",)
 
     @classmethod

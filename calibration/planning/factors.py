@@ -13,6 +13,7 @@ from calibration.gates import RULES
 from calibration.panels.gates import factor_gate, has_failed, panel_gates, visit_gates
 from calibration.panels.search import PanelReading
 from calibration.planning.settings import CalibrationSettings
+from calibration.planning.visits import PanelVisits, Tie
 from calibration.sensors.model import RadiometricModel
 from calibration.sun.gates import sensor_gates
 from calibration.sun.levelling import AS_READ, Levelling
@@ -24,10 +25,6 @@ from uav_workflow.domain.quality import Gate
 from uav_workflow.errors import CalibrationError
 
 FloatArray = NDArray[np.float64]
-Visits = tuple[tuple[float, float], ...]
-"""Seconds and factor of each visit to the panel."""
-_NO_VISITS: Visits = ()
-
 BOTH, PANEL, SUN_SENSOR, RELATIVE = "panel and sun sensor", "panel", "sun sensor", "none"
 _UNSEEN_DRIFT = {BOTH: 0.034, PANEL: 0.05}
 """Relative drift assumed when the panel was visited once: the largest of five bands in a real flight of 34 minutes
@@ -55,6 +52,8 @@ class BandIllumination:
         What the overlaps of the pictures changed, where they were asked.
     relative : bool
         True when nothing ties the band to SI reflectance.
+    at_panel : str
+        What the panel was held against: ``line`` or ``reading`` of the sun sensor; empty without one.
     levelling : Levelling
         Of a sunshine sensor.
     """
@@ -67,6 +66,7 @@ class BandIllumination:
     relative: bool = False
     gates: tuple[Gate, ...] = ()
     sun_sensor: str = "none"
+    at_panel: str = ""
     levelling: Levelling = AS_READ
     adjustment: Mapping[str, Json] | None = None
 
@@ -76,6 +76,7 @@ class BandIllumination:
             "band": self.band,
             "basis": self.basis,
             "sun_sensor": self.sun_sensor,
+            "sun_sensor_at_panel": self.at_panel or None,
             "sun_sensor_levelling": self.levelling.to_json() if self.levelling.lists else None,
             "visits": [
                 {"seconds": seconds if math.isfinite(seconds) else None, "factor": factor}
@@ -125,25 +126,25 @@ def illuminate(
     gates = [*panel_gates(band, readings, limits), *sensor_gates(band, sensor, limits)]
     if not usable and sensor is None:
         return BandIllumination(band=band, basis=RELATIVE, relative=True, gates=tuple(gates))
-    base = sensor.irradiance if sensor is not None else moments.scale
-    basis, factor, visits = SUN_SENSOR, np.ones(len(together)), _NO_VISITS
+    basis, tied = SUN_SENSOR, Tie.to_nothing(sensor.irradiance if sensor is not None else moments.scale)
     if usable:
-        basis = BOTH if sensor is not None else PANEL
-        factor, visits, above = _tied(usable, together, len(images), moments, base)
-        factors = [value for _, value in visits]
-        gates += visit_gates(band, factors, above, limits, sensor=sensor is not None)
+        basis, seen = BOTH if sensor is not None else PANEL, PanelVisits(usable, together, len(images), moments)
+        tied = seen.tie_to(sensor, in_si=model.quantity == "si") if sensor is not None else seen.tie(moments.scale)
+        factors = [value for _, value in tied.visits]
+        gates += visit_gates(band, factors, tied.above, limits, sensor=sensor is not None)
         if sensor is not None and model.quantity == "si":
             gates.append(factor_gate(band, factors, limits))
     relative = _stays_relative(basis, model)
     return BandIllumination(
         band=band,
         basis=basis,
-        irradiance={image.name: float(value) for image, value in zip(together, factor * base, strict=True)},
-        visits=visits,
-        uncertainty={} if relative else _uncertainty(basis, usable, visits, sensor),
+        irradiance={image.name: float(value) for image, value in zip(together, tied.factor * tied.base, strict=True)},
+        visits=tied.visits,
+        uncertainty={} if relative else _uncertainty(basis, usable, tied.visits, sensor),
         relative=relative,
         gates=tuple(gates),
         sun_sensor=sensor.treatment if sensor is not None else "none",
+        at_panel=tied.held_against,
         levelling=sensor.levelling if sensor is not None else AS_READ,
     )
 
@@ -195,46 +196,6 @@ def _usable(band: str, readings: Sequence[PanelReading], settings: CalibrationSe
         )
     good = [reading for reading in usable if not has_failed(reading, settings.limits)]
     return good or usable
-
-
-def _tied(
-    readings: Sequence[PanelReading], images: Sequence[BandImage], pictures: int, moments: Moments, base: FloatArray
-) -> tuple[FloatArray, Visits, FloatArray]:
-    """Factor of ``base`` at every image, the visits to the panel, and what each saw over the sine of the sun's height.
-
-    The first ``pictures`` images are the survey's.
-    """
-    place_of = {image.name: place for place, image in enumerate(images)}
-    places = [place_of[reading.image] for reading in readings]
-    light = np.array([reading.irradiance for reading in readings])
-    groups = _visits(moments.seconds, places, pictures)
-    factor, visits = _interpolated(moments.seconds, light / base[places], places, groups)
-    above = light / moments.scale[places]
-    return factor, visits, np.array([above[group].mean() for group in groups])
-
-
-def _visits(seconds: FloatArray, places: Sequence[int], pictures: int) -> list[NDArray[np.intp]]:
-    """Readings of each visit to the panel, visits in time order; the first ``pictures`` moments are the survey's.
-
-    Readings with no survey picture between them are one visit; so are all where times are unknown.
-    """
-    if not np.isfinite(seconds).all():
-        return [np.arange(len(places))]
-    times = seconds[list(places)]
-    flown = np.searchsorted(np.sort(seconds[:pictures]), times)
-    return [np.flatnonzero(flown == number) for number in np.unique(flown)]
-
-
-def _interpolated(
-    seconds: FloatArray, at_panel: FloatArray, places: Sequence[int], groups: Sequence[NDArray[np.intp]]
-) -> tuple[FloatArray, Visits]:
-    """Factor at every moment from the panel readings at some, averaged a visit."""
-    if not np.isfinite(seconds).all():
-        return np.full(len(seconds), at_panel.mean()), ((math.nan, float(at_panel.mean())),)
-    times = seconds[list(places)]
-    visits = tuple((float(times[group].mean()), float(at_panel[group].mean())) for group in groups)
-    moments, factors = zip(*visits, strict=True)
-    return np.interp(seconds, moments, factors), visits
 
 
 def _uncertainty(

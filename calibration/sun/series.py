@@ -75,6 +75,8 @@ class SunSeries:
     ----------
     irradiance : float64 (n,)
         Horizontal, the sensor's unit; no gaps.
+    as_read : float64 (n,)
+        The same before anything was smoothed or drawn onto a line.
     variation : float
         Change of the light itself: standard deviation of irradiance over sin(elevation), running median of five, about
         its straight line, relative, what goes with the heading taken out; NaN when readings are too few.
@@ -101,6 +103,7 @@ class SunSeries:
     """
 
     irradiance: FloatArray
+    as_read: FloatArray
     variation: float
     noise: float
     jump: float
@@ -181,6 +184,7 @@ def sun_series(
     jump, jump_at = _jump(normal, chosen, order, images)
     return SunSeries(
         irradiance=values,
+        as_read=filled,
         variation=variation,
         noise=noise,
         jump=jump,

@@ -62,6 +62,38 @@ def test_the_factor_runs_straight_between_visits_and_stands_outside(rededge, pic
     assert (drift.value, drift.verdict) == (pytest.approx(0.075), "warn")
 
 
+def test_a_cloud_over_the_panel_of_a_steady_flight_is_in_the_readings_and_not_in_the_line(rededge, picture, survey):
+    """Panel and sensor agree within two per cent at both visits; the second was under a cloud."""
+    before = picture("before.tif", after_s=-60, irradiance=1.0)
+    after = picture("after.tif", after_s=1060, irradiance=0.4)
+    readings = [_reading(before, 0.80), _reading(after, 0.4 * 0.82)]
+    light = illuminate(survey, [before, after], readings, rededge, CalibrationSettings())
+    assert (light.sun_sensor, light.at_panel) == ("steady sky", "reading")
+    assert [factor for _, factor in light.visits] == pytest.approx([0.80, 0.82], rel=0.01)
+    truth = [0.81 * _sine(image) / np.mean([_sine(one) for one in survey]) for image in survey]
+    assert [light.irradiance[image.name] for image in survey] == pytest.approx(truth, rel=0.03)
+    assert light.uncertainty["drift"] < 0.02
+    changed = next(gate for gate in light.gates if gate.name == "panel-irradiance-drift[Red]")
+    assert changed.verdict == "fail"
+
+
+def test_a_sensor_shaded_beside_the_panel_does_not_count(rededge, picture, survey):
+    before = picture("before.tif", after_s=-60, irradiance=0.2)
+    after = picture("after.tif", after_s=1060, irradiance=1.0)
+    light = illuminate(
+        survey, [before, after], [_reading(before, 0.80), _reading(after, 0.81)], rededge, CalibrationSettings()
+    )
+    assert light.at_panel == "line"
+    assert [factor for _, factor in light.visits] == pytest.approx([0.80, 0.81], rel=0.02)
+
+
+def test_one_visit_under_a_cloud(rededge, picture, survey):
+    panel = picture("p.tif", after_s=-60, irradiance=0.3)
+    light = illuminate(survey, [panel], [_reading(panel, 0.3 * 0.9)], rededge, CalibrationSettings())
+    assert light.at_panel == "reading"
+    assert light.visits[0][1] == pytest.approx(0.9)
+
+
 def test_light_that_changes_is_followed_by_the_sensor(rededge, picture):
     images = [picture(f"s{n}.tif", after_s=10 * n, irradiance=value) for n, value in enumerate((1.0, 0.4, 0.7))]
     panel = picture("p.tif", after_s=-60, irradiance=0.5)
