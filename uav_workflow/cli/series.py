@@ -25,8 +25,9 @@ def series(
     """Follow plots over dates: curves, start, peak and end of season where the dates allow, charts and tables."""
     from uav_workflow.errors import UsageError
     from uav_workflow.findings import Finding
+    from uav_workflow.plots.curve import MEAN
     from uav_workflow.plots.lookup import PlotQuery, look_up
-    from uav_workflow.plots.series import MEAN, find_curves, write_series
+    from uav_workflow.plots.series import find_curves, write_series
 
     tables = plot_tables(workspaces)
     if not tables:

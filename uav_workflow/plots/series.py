@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,15 @@ from numpy.typing import NDArray
 from uav_workflow.domain.product import Json
 from uav_workflow.errors import UsageError
 from uav_workflow.findings import Finding, info, warning
+from uav_workflow.plots.curve import MEAN, Curve, Row
 from uav_workflow.plots.position import OFFSET_SHARE
-from uav_workflow.statistics.phenology import LEAST_DATES, LEAST_FOR_CURVE, Season, season
+from uav_workflow.statistics.phenology import LEAST_DATES, LEAST_FOR_CURVE
 from uav_workflow.store import write_json
 
 Floats = NDArray[np.float64]
-Row = dict[str, Json]
 
 GREENNESS = ("ndvi_mean", "ndre_mean", "gli_mean", "fvc_green", "fvc_total")
 """Variables that are followed when none is named."""
-MEAN = "mean of plots"
 CONVENTIONS: Mapping[str, Json] = {
     "season": f"from {LEAST_FOR_CURVE} dates on the inflections of a double logistic (Beck et al. 2006), else "
     "crossings of half of the amplitude (White et al. 1997) on straight lines between dates; "
@@ -34,45 +32,6 @@ CONVENTIONS: Mapping[str, Json] = {
     "plot_id": f"'{MEAN}' is the mean of the plots of a site that have a value on each of its dates",
     "year": "a season is looked for inside each calendar year",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """One variable of one plot, or the mean of a site's plots, over the dates of a year.
-
-    Attributes
-    ----------
-    days : tuple of date (n,)
-    values, sds : float64 (n,)
-        The uncertainty is NaN where none is stated.
-    flights : tuple of str (n,)
-    """
-
-    site_id: str
-    plot_id: str
-    variable: str
-    method: str
-    unit: str
-    year: int
-    days: tuple[date, ...]
-    values: Floats
-    sds: Floats
-    flights: tuple[str, ...]
-
-    def season(self) -> Season:
-        """Start, peak and end in days of the year."""
-        return season([day.timetuple().tm_yday for day in self.days], self.values)
-
-    def name(self) -> Row:
-        """What the curve is of."""
-        return {
-            "site_id": self.site_id,
-            "plot_id": self.plot_id,
-            "variable": self.variable,
-            "method": self.method,
-            "unit": self.unit,
-            "year": self.year,
-        }
 
 
 def find_curves(table: Any, variables: Sequence[str] = ()) -> tuple[list[Curve], list[Finding]]:

@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uav_workflow.plots.curve import MEAN, Curve
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from uav_workflow.plots.series import Curve
 
 _PANELS = 12
 """Sites that are drawn; the tables have all."""
@@ -43,8 +43,6 @@ def draw_series(curves: Sequence[Curve], path: Path) -> None:
 
 
 def _draw_site(axes: Axes, curves: Sequence[Curve]) -> None:
-    from uav_workflow.plots.series import MEAN
-
     alone = not any(curve.plot_id == MEAN for curve in curves)
     for curve in curves:
         x = _dates().date2num(curve.days)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.domain.reconstruction import Camera, Shot
-from uav_workflow.simulation.folder import write_table
 from uav_workflow.simulation.scene import Scene
 from uav_workflow.simulation.site import Site
+from uav_workflow.simulation.tables import write_table
 from uav_workflow.simulation.truth import CELL_M, SceneTruth
 
 FloatArray = NDArray[np.float64]

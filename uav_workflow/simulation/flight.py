@@ -18,7 +18,6 @@ from uav_workflow.simulation.folder import (
     write_observations,
     write_plots,
     write_poses,
-    write_table,
     write_true_plots,
 )
 from uav_workflow.simulation.ground import TruePlot, lay_plots, survey
@@ -29,6 +28,7 @@ from uav_workflow.simulation.ppk import write_positions
 from uav_workflow.simulation.scene import LANDSCAPES, Scene, make_scene
 from uav_workflow.simulation.sensors import Sensor, make_sensor
 from uav_workflow.simulation.survey import Survey, seen_bounds
+from uav_workflow.simulation.tables import write_table
 from uav_workflow.simulation.targets import lay_targets, write_targets
 from uav_workflow.simulation.truth import CELL_M, SceneTruth, measure_scene, write_rasters
 

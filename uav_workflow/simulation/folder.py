@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from uav_workflow.simulation.ground import HARVEST_M2, POSITION_SD_M, SurveyedPl
 from uav_workflow.simulation.sensors import Sensor
 from uav_workflow.simulation.site import UTC_OFFSET_H, Site, local_time
 from uav_workflow.simulation.survey import Survey
+from uav_workflow.simulation.tables import write_table
 
 FloatArray = NDArray[np.float64]
 
@@ -63,14 +63,6 @@ def write_observations(path: Path, plots: Sequence[SurveyedPlot], start: datetim
         if plot.agb_dry is not None:
             rows.append([plot.plot_id, day, "agb_dry", plot.agb_dry, "g/m2", HARVEST_M2, "harvest", "simulated"])
     write_table(path, ("plot_id", "date", "variable", "value", "unit", "area_m2", "method", "operator"), rows)
-
-
-def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """CSV with UTF-8 and line feeds."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 def write_true_plots(path: Path, plots: Sequence[TruePlot], site: Site) -> None:

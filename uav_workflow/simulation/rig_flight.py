@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from flight_plans.presets import camera_preset
 from uav_workflow.domain.reconstruction import Shot
 from uav_workflow.simulation.cameras import BandCamera, corner_error, rig
-from uav_workflow.simulation.folder import write_table
 from uav_workflow.simulation.options import SimulationOptions
 from uav_workflow.simulation.panel import ALBEDO_ERROR, HEIGHT_M, SERIAL, PanelScene, panel_radiance, printed_albedo
 from uav_workflow.simulation.path import DRIFT_M, WHITE_M, Station, nadir_rotation
@@ -25,6 +24,7 @@ from uav_workflow.simulation.scene import Scene
 from uav_workflow.simulation.sky import Light
 from uav_workflow.simulation.sun_sensor import SunSensor
 from uav_workflow.simulation.survey import Survey, plan, shot_of
+from uav_workflow.simulation.tables import write_table
 
 FloatArray = NDArray[np.float64]
 

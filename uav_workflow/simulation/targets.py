@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_workflow.errors import UsageError
-from uav_workflow.simulation.folder import write_table
 from uav_workflow.simulation.materials import BANDS, INDEX, MATERIALS, TARGETS
 from uav_workflow.simulation.scene import DIRECT, MATERIAL, SKY, TONE, Scene
 from uav_workflow.simulation.site import Site
+from uav_workflow.simulation.tables import write_table
 
 FloatArray = NDArray[np.float64]
 

@@ -14,9 +14,10 @@ from shapely.geometry import box
 from typer.testing import CliRunner
 
 from uav_workflow.errors import UsageError
+from uav_workflow.plots.curve import MEAN
 from uav_workflow.plots.lookup import PlotQuery, look_up
 from uav_workflow.plots.schema import to_frame, write_parquet
-from uav_workflow.plots.series import MEAN, find_curves, write_series
+from uav_workflow.plots.series import find_curves, write_series
 from uav_workflow.statistics.phenology import double_logistic
 
 CRS = "EPSG:32647"
