@@ -27,6 +27,8 @@ WORDS = {
     "NIR": "近红外",
     "Panchro": "全色",
     "LWIR": "热红外",
+    "signal": "信号标准差",
+    "noise": "噪声标准差",
     "RMSE/mean": "RMSE/均值",
     "bias": "偏差",
     # of the catalogs
@@ -134,6 +136,10 @@ _PHRASES = tuple(
             r"agb_dry \[g/m2\] = quantile forest of (?P<trees>\d+) trees on (?P<names>.+)",
             "agb_dry [g/m2]的分位数回归森林（{trees}棵树），预测变量：{names}",
         ),
+        (r"(?P<say>.+); the search of these ended early", "{say}；超参数搜索提前终止"),
+        (r"(?P<say>.+); at their bounds: (?P<say2>.+)", "{say}；达到取值边界：{say2}"),
+        (r"(?P<say>.+), (?P<say2>length of \S+|signal|noise)", "{say}、{say2}"),
+        (r"length of (?P<name>\S+)", "{name}的长度尺度"),
         (
             r"agb_dry \[g/m2\] = Gaussian process on (?P<say>.+): mean (?P<mean>\S+), signal sd (?P<signal>\S+), "
             r"noise sd (?P<noise>\S+), Matern 5/2",

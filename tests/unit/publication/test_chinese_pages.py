@@ -31,6 +31,7 @@ from uav_workflow.publication.record import Check, PublishedFile, Record, Valida
 from uav_workflow.publication.themes import THEMES
 from uav_workflow.publication.words import ENGLISH
 from uav_workflow.statistics.folds import validation_folds
+from uav_workflow.statistics.gaussian_process import LENGTHS, NOISE, SIGNAL
 from uav_workflow.vegetation.allometries import ALLOMETRIES, SOURCE
 from uav_workflow.vegetation.biomass_forest import ForestForm
 from uav_workflow.vegetation.biomass_forms import Sample
@@ -109,7 +110,12 @@ def formulas() -> Iterator[str]:
     rng = np.random.default_rng(2)
     values = {name: rng.uniform(0.1, 0.6, 64) for name in ("height_mean", "fvc_green", "ndvi_mean")}
     sample = Sample(values=values, agb=300 * values["height_mean"] + rng.normal(0, 5, 64))
-    yield GaussianForm.fit(sample, list(values)).formula
+    fitted = GaussianForm.fit(sample, list(values))
+    yield fitted.formula
+    process = replace(fitted.process, converged=False)
+    yield replace(fitted, process=process).formula
+    edge = replace(process, signal=SIGNAL[1], noise=NOISE[0], lengths=np.full(len(values), LENGTHS[1]))
+    yield replace(fitted, process=edge).formula
     yield ForestForm.fit(sample, list(values)).formula
 
 
