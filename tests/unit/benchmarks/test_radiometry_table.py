@@ -67,6 +67,22 @@ def test_a_flight_that_made_no_reflectance_is_missed(measured: dict[str, dict[st
     assert [math.isnan(figure.value) for figure in figures] == [True]
 
 
+def test_a_steady_flight_under_a_broken_sky_has_no_overlap_residual_and_all_of_them_none_is_missed(
+    measured: dict[str, dict[str, float]], tmp_path: Path
+) -> None:
+    for rig, rgb in (radiometry_scenarios((5,)), radiometry_scenarios((8,))):
+        measured[rgb.name] = _figures(0.004, 0.92)
+        measured[rig.name] = _figures(0.004, 0.92)
+    first, second = (radiometry_scenarios((seed,))[0].name for seed in (5, 8))
+    del measured[first]["overlap"]
+    rows = [row for row in measure_radiometry((3, 4, 5, 8), tmp_path, print) if "overlap" in row.what]
+    assert [(row.value, row.missed) for row in rows] == [(0.02, False)]
+    assert "1 adjusted flights of 2" in rows[0].what
+    del measured[second]["overlap"]
+    rows = [row for row in measure_radiometry((3, 4, 5, 8), tmp_path, print) if "overlap" in row.what]
+    assert [row.missed for row in rows] == [True]
+
+
 def test_absent_captures_are_counted_as_skipped(tmp_path: Path) -> None:
     rows = garfield_figures(tmp_path / "absent")
     assert [("skipped" in row.what, row.bound) for row in rows] == [(True, None)]
