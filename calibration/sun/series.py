@@ -138,6 +138,37 @@ class SeriesRule:
     light_from: LightFrom = "sun"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Light:
+    """What readings are taken for, over the sine of the sun's height (None: as they are), and what they say of the
+    light; see `SunSeries`.
+    """
+
+    normal: FloatArray | None = None
+    variation: float = math.nan
+    noise: float = math.nan
+    bias: float = math.nan
+    treatment: str = "as read"
+
+    @classmethod
+    def of(
+        cls, normal: FloatArray, chosen: NDArray[np.bool_], order: FloatArray, ways: FloatArray, rule: SeriesRule
+    ) -> _Light:
+        """Judged by the chosen readings, smoothed as the sky allows."""
+        line = _line(order, normal, chosen)
+        bias, level = _heading(normal / line - 1, chosen, ways)
+        (variation, noise), (without, _) = (_spread(normal / by, line, chosen, order) for by in (1.0, level))
+        if without < _EXPLAINED * variation:
+            variation = without
+        elif variation > _QUIET:
+            bias = math.nan  # light that changed by itself differs between lines by chance
+        treatment, taken = "as read", None if not rule.smooth else _without_spikes(normal, order)
+        steady = variation < STEADY_CV if rule.line is None else rule.line
+        if rule.smooth and steady:
+            treatment, taken = "steady sky", line
+        return cls(normal=taken, variation=variation, noise=noise, bias=bias, treatment=treatment)
+
+
 def sun_series(
     images: Sequence[BandImage],
     moments: Moments,
@@ -166,32 +197,21 @@ def sun_series(
     filled = _filled(raw, order)
     of_survey = [reading for reading, own in zip(readings, survey, strict=True) if reading is not None and own]
     normal, chosen = filled / moments.scale, known & survey
-    variation, noise, bias, treatment, values = math.nan, math.nan, math.nan, "as read", filled
+    light = _Light()
     if chosen.sum() >= _FEWEST:
-        line = _line(order, normal, chosen)
         ways = way_along_lines(headings_of(images, model, order)) if _shone(of_survey) else np.zeros(len(order))
-        bias, level = _heading(normal / line - 1, chosen, ways)
-        (variation, noise), (without, _) = (_spread(normal / by, line, chosen, order) for by in (1.0, level))
-        if without < _EXPLAINED * variation:
-            variation = without
-        elif variation > _QUIET:
-            bias = math.nan  # light that changed by itself differs between lines by chance
-        steady = variation < STEADY_CV if rule.line is None else rule.line
-        if rule.smooth and steady:
-            treatment, values = "steady sky", line * moments.scale
-        elif rule.smooth:
-            values = _without_spikes(normal, order) * moments.scale
+        light = _Light.of(normal, chosen, order, ways, rule)
     jump, jump_at = _jump(normal, chosen, order, images)
     return SunSeries(
-        irradiance=values,
+        irradiance=filled if light.normal is None else light.normal * moments.scale,
         as_read=filled,
-        variation=variation,
-        noise=noise,
+        variation=light.variation,
+        noise=light.noise,
         jump=jump,
         jump_at=jump_at,
-        heading_bias=bias,
+        heading_bias=light.bias,
         tilt_deg=_statistic([r.tilt_deg for r in readings if r is not None], 95),
-        treatment=treatment,
+        treatment=light.treatment,
         used=int(known.sum()),
         missing=float(1 - known[survey].mean()) if survey.any() else math.nan,
         direct_to_diffuse=_statistic([r.direct_to_diffuse for r in of_survey], 50),

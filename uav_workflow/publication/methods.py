@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from uav_workflow.domain.product import Product
@@ -19,12 +19,22 @@ def methods_of(flight_id: str, made: Mapping[str, Product]) -> list[Method]:
     found = []
     for kind, write in _WRITERS.items():
         if kind in made and made[kind].not_made is None:
-            said = list(write(made[kind].facts))
+            said = list(write(_facts(kind, made)))
             if said:
                 sentences = list(zip(*said, strict=True))
                 text = (" ".join(sentences[0]), "".join(sentences[1]))
                 found.append(Method(flight_id=flight_id, kind=kind, text=text))
     return found
+
+
+def _facts(kind: str, made: Mapping[str, Product]) -> Facts:
+    """Facts of a product; of the block also whether the node had positions beside the photos' tags."""
+    facts = made[kind].facts
+    if kind != "reconstruction" or "node_task" not in made:
+        return facts
+    rows = made["node_task"].manifest.get("inputs") or ()
+    roles = {row.get("role") for row in rows if isinstance(row, dict)} if isinstance(rows, list) else set()
+    return {**facts, "positions_given": "positions" in roles}
 
 
 def _calibration(facts: Facts) -> Iterator[Pair]:
@@ -44,12 +54,17 @@ def _calibration(facts: Facts) -> Iterator[Pair]:
     if sky:
         kind = "not told by the data" if sky == "unknown" else sky
         yield f"The sky was {kind}.", f"天空状况：{chinese(sky)}。"
-    sure = [(band.get("relative_uncertainty") or {}).get("combined") for band in bands]
-    known = [100 * value for value in sure if isinstance(value, float)]
-    if known:
-        low, high = f"{min(known):.2g}", f"{max(known):.2g}"
-        span = low if low == high else f"{low} – {high}"
-        yield f"Relative standard uncertainty of a band: {span} %.", f"各波段相对标准不确定度：{span}%。"
+    if span := _span([(band.get("relative_uncertainty") or {}).get("combined") for band in bands]):
+        yield f"Relative standard uncertainty of the light: {span} %.", f"各波段光照定标的相对标准不确定度：{span}%。"
+
+
+def _span(shares: Sequence[object]) -> str:
+    """Smallest to largest of the known ones, in per cent; empty when none is."""
+    known = [100 * share for share in shares if isinstance(share, float)]
+    if not known:
+        return ""
+    low, high = f"{min(known):.2g}", f"{max(known):.2g}"
+    return low if low == high else f"{low} – {high}"
 
 
 def _photogrammetry(facts: Facts) -> Iterator[Pair]:
@@ -59,6 +74,11 @@ def _photogrammetry(facts: Facts) -> Iterator[Pair]:
     count = (facts.get("control_points") or {}).get("n")
     if facts.get("control_points_used"):
         yield f"The block stands on {count} ground control points.", f"采用{count}个地面控制点。"
+    elif facts.get("positions_given"):
+        yield (
+            "The block stands on positions given beside the photos (RTK or post-processed), without ground control.",
+            "依据随照片提供的定位数据（RTK或后处理），未用地面控制点。",
+        )
     else:
         yield (
             "The block stands on the photos' own positions, without ground control.",
@@ -82,6 +102,12 @@ def _reflectance(facts: Facts) -> Iterator[Pair]:
         yield (
             "Values of the mosaic are relative to the photos' own light: they are no reflectance.",
             "镶嵌影像的像元值为相对值，不是反射率。",
+        )
+    rows = [row for row in facts.get("uncertainty") or () if isinstance(row, dict)]
+    if span := _span([row.get("typical") for row in rows]):
+        yield (
+            f"Relative standard uncertainty of a band at its mean pixel, light and views together: {span} %.",
+            f"各波段平均像元的相对标准不确定度（含光照与观测角度）：{span}%。",
         )
 
 

@@ -323,6 +323,7 @@ def _winners(
             for j in range(votes.shape[1]):
                 total[j] += votes[at, j]
         found[k] = np.argmax(total)
-        lit = total[0] + total[1] + total[2]
-        share[k] = (total[0] + total[1]) / lit if lit > 0 else 0.0
+        of_plants = total[GREEN] + total[SENESCENT]
+        lit = of_plants + total[SOIL]
+        share[k] = of_plants / lit if lit > 0 else 0.0
     return found, share

@@ -117,8 +117,8 @@ def made(kind: str, facts: dict[str, object]) -> dict[str, Product]:
                 "bands": [{"basis": "panel and sun sensor", "relative_uncertainty": {"combined": 0.05}}],
             },
             "Photos were calibrated to reflectance by panel and sun sensor. The sky was clear. "
-            "Relative standard uncertainty of a band: 5 %.",
-            "照片定标依据：定标板与光照传感器。天空状况：晴空。各波段相对标准不确定度：5%。",
+            "Relative standard uncertainty of the light: 5 %.",
+            "照片定标依据：定标板与光照传感器。天空状况：晴空。各波段光照定标的相对标准不确定度：5%。",
         ),
         (
             "reconstruction",
@@ -132,6 +132,13 @@ def made(kind: str, facts: dict[str, object]) -> dict[str, Product]:
             {"quantity": "relative"},
             "Values of the mosaic are relative to the photos' own light: they are no reflectance.",
             "镶嵌影像的像元值为相对值，不是反射率。",
+        ),
+        (
+            "reflectance",
+            {"quantity": "reflectance", "uncertainty": [{"typical": 0.0727}, {"typical": 0.094}, {"typical": None}]},
+            "Values of the mosaic are reflectance, 0 – 1. Relative standard uncertainty of a band at its mean pixel, "
+            "light and views together: 7.3 – 9.4 %.",
+            "镶嵌影像的像元值为反射率（0–1）。各波段平均像元的相对标准不确定度（含光照与观测角度）：7.3 – 9.4%。",
         ),
         (
             "cover",
@@ -152,6 +159,14 @@ def made(kind: str, facts: dict[str, object]) -> dict[str, Product]:
 def test_methods(kind: str, facts: dict[str, object], english: str, chinese: str) -> None:
     (method,) = methods_of("one", made(kind, facts))
     assert method.text == (english, chinese)
+
+
+@pytest.mark.parametrize(("roles", "said"), [(["positions"], "given beside the photos"), (["ground"], "own positions")])
+def test_positions_given_are_not_called_the_photos_own(roles: list[str], said: str) -> None:
+    task = {"facts": {}, "inputs": [{"role": role, "sha256": "0"} for role in roles]}
+    node = Product(kind="node_task", fingerprint="f", path=Path(), manifest=task)  # type: ignore[arg-type]
+    (method,) = methods_of("one", {"node_task": node, **made("reconstruction", {"registered": 9, "total": 10})})
+    assert said in method.text[0]
 
 
 def test_the_moment_of_creation_is_utc(tmp_path: Path) -> None:

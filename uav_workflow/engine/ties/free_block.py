@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -126,19 +127,12 @@ def tie_photos(
         database, order, pairs, settings.matching, progress=lambda share: report(0.4 + 0.25 * share, "matching photos")
     )
     watch.stage("matching")
-
-    def place(progress: Callable[[float], None]) -> Grouped:
-        return _place(database, work, order, groups, settings.mapping, progress=progress)
-
-    placed = place(lambda share: report(0.65 + 0.12 * share, "placing photos"))
-    if placed.others:
-        # blocks that lie side by side may have missed each other among the nearest neighbours
-        inside = np.isin(order, placed.block.names)
-        bridges = sorted(set(bridging_pairs(positions.xyz[:, :2], inside, settings.matching)) - set(pairs))
-        if bridges:
-            pairs = [*pairs, *bridges]
-            inliers = match_pairs(database, order, bridges, settings.matching, progress=lambda share: None)
-            placed = place(lambda share: None)
+    place = partial(_place, database, work, order, groups, settings.mapping)
+    placed = place(progress=lambda share: report(0.65 + 0.12 * share, "placing photos"))
+    if bridges := _bridges(placed, order, positions, pairs, settings.matching):
+        pairs = [*pairs, *bridges]
+        inliers = match_pairs(database, order, bridges, settings.matching, progress=lambda share: None)
+        placed = place(progress=lambda share: None)
     watch.stage("mapping")
     paths = {image.name: image.path for image in images}
     block = measured_again(
@@ -173,6 +167,20 @@ def _place(
         return map_groups(database, work, order, groups, settings, progress=progress)
     block, others = map_photos(database, work, settings, progress=progress)
     return Grouped(block=block, others=others, untied=[])
+
+
+def _bridges(
+    placed: Grouped,
+    order: Sequence[str],
+    positions: PositionPriors,
+    pairs: Sequence[tuple[int, int]],
+    settings: MatchSettings,
+) -> list[tuple[int, int]]:
+    """Pairs not matched yet between the block and those beside it, which may have missed it among their nearest."""
+    if not placed.others:
+        return []
+    inside = np.isin(order, placed.block.names)
+    return sorted(set(bridging_pairs(positions.xyz[:, :2], inside, settings)) - set(pairs))
 
 
 def _by_camera(images: Sequence[BandImage]) -> list[list[BandImage]]:
